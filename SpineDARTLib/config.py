@@ -1,0 +1,104 @@
+"""Every default, once. The command line is derived from these; nothing else in the project holds a default number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Renderer = Literal["auto", "torch", "gsplat"]
+SimilarityName = Literal["hybrid", "learned", "gradient-ncc", "ncc"]
+
+MINIMUM_VIEW_ANGLE_DEG = 20.0
+"""Two beams closer than this leave depth to chance: a pixel's error grows by 1/sin(angle), threefold at 20 degrees."""
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How a surface becomes an X-ray. Attenuations are what bone adds to soft tissue, near 60 keV.
+
+    Sources: NIST XCOM (cortical bone 0.6/cm above water at 60 keV; trabecular bone about a fifth of that); vertebral cortex
+    0.4-1.0 mm with partial-volume shells near 1.2 mm in clinical CT (Ritzel 1997).
+    """
+
+    cortical_thickness_mm: float = 1.2
+    cortical_attenuation_per_mm: float = 0.040
+    trabecular_attenuation_per_mm: float = 0.010
+    splat_overlap: float = 2.0
+    interior_spacing_mm: float = 5.0
+    interior_overlap: float = 2.0
+
+
+@dataclass(frozen=True)
+class SimilaritySettings:
+    """The image measures; pixels of the fit's own pictures (about 1 mm at the spine)."""
+
+    scales: int = 3
+    blur_px: float = 1.0
+    window_px: float = 8.0
+    strength_floor: float = 0.05
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """One stage of the coarse-to-fine fit."""
+
+    name: str
+    pixel_mm: float
+    """Side of a picture's pixel at the spine."""
+    steps: int
+    rank: int
+    """Shape modes that may move."""
+    keep: int
+    """Starts that go on into this stage (the best ones)."""
+    splats: int
+    """Most cortical splats a vertebra."""
+    rate: float = 1.0
+    """Factor on the step sizes."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The fit: stages, step sizes, priors. Step sizes are Adam's, in the unit of the name."""
+
+    stages: tuple[StageSettings, ...] = (
+        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0),
+        StageSettings("shape", pixel_mm=1.25, steps=60, rank=8, keep=2, splats=1500),
+        StageSettings("fine", pixel_mm=1.0, steps=60, rank=18, keep=1, splats=4000, rate=0.7),
+    )
+    translation_mm: float = 0.6
+    rotation_deg: float = 0.8
+    log_scale: float = 0.008
+    coefficient: float = 0.08
+    start_translation_mm: tuple[float, float, float] = (2.5, 3.0, 4.0)
+    """Spread of the starts along the vertebra's own x, y, z."""
+    start_rotation_deg: tuple[float, float, float] = (7.0, 4.0, 5.0)
+    start_log_scale: float = 0.05
+    shape_weight: float = 0.003
+    """Of half the squared Mahalanobis distance of the coefficients."""
+    scale_weight: float = 0.01
+    pose_weight: float = 0.01
+    """Of half the squared departure from the start, in standard deviations of where a click may be wrong."""
+    landmark_weight: float = 0.02
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """Cannulas. Needle outer diameters in mm by gauge are in ``plan.cannula``."""
+
+    cannula_diameter_mm: float = 5.0
+    """The paper scores a 5 mm cylinder (Spine-DART 3.4)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one planning run."""
+
+    device: Device = "auto"
+    similarity: SimilarityName = "gradient-ncc"
+    renderer: Renderer = "auto"
+    seed: int = 0
+    render: RenderSettings = field(default_factory=RenderSettings)
+    image: SimilaritySettings = field(default_factory=SimilaritySettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    plan: PlanSettings = field(default_factory=PlanSettings)

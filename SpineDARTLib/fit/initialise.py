@@ -1,0 +1,194 @@
+"""Where each vertebra's fit starts: triangulated clicks or landmarks, oriented by the spine's own curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..atlas.model import ShapeModel
+from ..geometry.triangulate import triangulate
+from ..types import LEVELS, Seed, Vertebra, View
+
+CLICK_SIGMA_PX = 5.0
+"""Standard deviation of a click on a body's centre, pixels of a 0.5-0.8 mm detector (about 2 mm at the spine)."""
+
+TYPICAL_SPACING_MM = 32.0
+"""Between body centres, lower thoracic and lumbar; used where a single vertebra leaves its neighbours' distance open
+(VID keypoints: 27 mm at T9-T10 to 36 mm at L3-L4)."""
+
+MINIMUM_LANDMARKS = 4
+"""Landmarks seen in two views or more from which a pose is taken."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What could be started and what could not.
+
+    Attributes:
+        vertebrae: level to start, head to foot.
+        reasons: level to the sentence that says why there is no start.
+    """
+
+    vertebrae: Mapping[str, Vertebra]
+    reasons: Mapping[str, str]
+
+
+def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str, ShapeModel]) -> Starts:
+    """A start for every seed that has enough to start from.
+
+    Args:
+        seeds: with clicks or landmarks.
+        views: of the case.
+        models: level to the shape model that knows it; a missing level is a reason, not an error.
+    """
+    by_name = {view.name: view for view in views}
+    centres: dict[str, np.ndarray] = {}
+    poses: dict[str, tuple[np.ndarray, float]] = {}
+    reasons: dict[str, str] = {}
+    for seed in seeds:
+        if seed.level not in models:
+            known = ", ".join(sorted(models, key=LEVELS.index)) or "none"
+            reasons[seed.level] = f"There is no shape model for {seed.level}; levels with a model: {known}."
+            continue
+        found = _from_landmarks(seed, by_name, models[seed.level])
+        if found is not None:
+            poses[seed.level] = found
+            centres[seed.level] = found[0][:3, 3]
+            continue
+        clicked = [name for name in seed.clicks_px if name in by_name]
+        if len(clicked) < 2:
+            missing = ", ".join(view.name for view in views if view.name not in clicked)
+            reasons[seed.level] = f"{seed.level} was clicked in {len(clicked)} views. Click its centre in {missing}."
+            continue
+        pixels = np.array([seed.clicks_px[name] for name in clicked])
+        try:
+            centre, _, residuals = triangulate(pixels, [by_name[name] for name in clicked], CLICK_SIGMA_PX)
+        except ValueError as error:
+            reasons[seed.level] = f"The clicks on {seed.level} give no point: {error}."
+            continue
+        if residuals.max() > 8 * CLICK_SIGMA_PX:
+            reasons[seed.level] = (
+                f"The clicks on {seed.level} do not meet: their rays miss by {residuals.max():.0f} px "
+                f"(at most {8 * CLICK_SIGMA_PX:.0f}). Check the level and the click in each view."
+            )
+            continue
+        centres[seed.level] = centre
+    ordered = sorted(centres, key=LEVELS.index)
+    rotations = dict(
+        zip(ordered, orient([LEVELS.index(x) for x in ordered], [centres[x] for x in ordered]), strict=True)
+    )
+    vertebrae = {}
+    for level in ordered:
+        pose, scale = poses.get(level, (rigid(rotations[level], centres[level]), 1.0))
+        vertebrae[level] = Vertebra(level, pose, scale, np.zeros(models[level].rank))
+    return Starts(vertebrae, reasons)
+
+
+def rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """(4, 4) from (3, 3) and (3,)."""
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation, translation
+    return pose
+
+
+def orient(numbers: Sequence[int], centres: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Rotations (3, 3) of vertebrae from the curve through their centres: z along the spine, y anterior.
+
+    Args:
+        numbers: position of each level in the column, increasing towards the feet.
+        centres: (3,) RAS mm.
+    """
+    if not centres:
+        return []
+    points = np.asarray(centres)
+    if len(points) == 1:
+        tangents = np.array([[0.0, 0.0, 1.0]])
+    else:
+        # Three points bend: the end vertebrae then follow the curve on instead of its last chord.
+        tangents = -np.gradient(points, np.asarray(numbers, dtype=float), axis=0, edge_order=min(2, len(points) - 1))
+    rotations = []
+    for tangent in tangents:
+        z = tangent / np.linalg.norm(tangent)
+        y = np.array([0.0, 1.0, 0.0]) - z[1] * z
+        y /= np.linalg.norm(y)
+        rotations.append(np.stack([np.cross(y, z), y, z], axis=1))
+    return rotations
+
+
+def _from_landmarks(seed: Seed, by_name: Mapping[str, View], model: ShapeModel) -> tuple[np.ndarray, float] | None:
+    """Pose and scale from landmarks seen in two views or more, weighted by how well each is known; None if too few."""
+    names = [name for name in model.landmarks if sum(name in marks for marks in seed.landmarks_px.values()) >= 2]
+    if len(names) < MINIMUM_LANDMARKS:
+        return None
+    targets, weights = [], []
+    for name in names:
+        seen = [view for view in seed.landmarks_px if name in seed.landmarks_px[view] and view in by_name]
+        marks = np.array([seed.landmarks_px[view][name] for view in seen])
+        point, covariance, _ = triangulate(marks[:, :2], [by_name[view] for view in seen], marks[:, 2])
+        targets.append(point)
+        weights.append(1.0 / np.trace(covariance))
+    mean = model.means[seed.level]
+    sources = np.array([model.landmarks[name].on(mean) for name in names])
+    return similarity_transform(sources, np.array(targets), np.array(weights))
+
+
+def similarity_transform(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Rigid pose (4, 4) and scale that bring (n, 3) sources nearest to targets in weighted least squares (Umeyama 1991)."""
+    weights = weights / weights.sum()
+    from_centre, to_centre = weights @ sources, weights @ targets
+    source, target = sources - from_centre, targets - to_centre
+    u, singular, vt = np.linalg.svd((target * weights[:, None]).T @ source)
+    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ mirror @ vt
+    scale = float((singular * np.diag(mirror)).sum() / (weights @ (source**2).sum(1)))
+    return rigid(rotation, to_centre - scale * rotation @ from_centre), scale
+
+
+def with_neighbours(starts: Mapping[str, Vertebra], models: Mapping[str, ShapeModel]) -> dict[str, Vertebra]:
+    """The starts and the unasked vertebrae between and beside them, head to foot.
+
+    Neighbours take part in the fit, so that their edges are explained by them; they are never reported. One that has no
+    shape model borrows the next level's.
+    """
+    if not starts:
+        return {}
+    numbers = sorted(LEVELS.index(level) for level in starts)
+    known = {number: starts[LEVELS[number]] for number in numbers}
+    wanted = range(max(numbers[0] - 1, 0), min(numbers[-1] + 1, len(LEVELS) - 1) + 1)
+    result = {}
+    for number in wanted:
+        level = LEVELS[number]
+        if number in known:
+            result[level] = known[number]
+        elif level in models:
+            result[level] = Vertebra(level, _between(number, known), 1.0, np.zeros(models[level].rank))
+    return result
+
+
+def _between(number: int, known: Mapping[int, Vertebra]) -> np.ndarray:
+    """Pose of a vertebra from those above and below: interpolated, or one step on from the last."""
+    above = [n for n in known if n < number]
+    below = [n for n in known if n > number]
+    if above and below:
+        first, last = known[max(above)].pose, known[min(below)].pose
+        share = (number - max(above)) / (min(below) - max(above))
+        centre = (1 - share) * first[:3, 3] + share * last[:3, 3]
+        axis = (1 - share) * first[:3, 2] + share * last[:3, 2]
+    else:
+        nearest = max(above) if above else min(below)
+        sign = -1.0 if above else 1.0
+        pose = known[nearest].pose
+        spacing = TYPICAL_SPACING_MM
+        second = nearest + (nearest - number)
+        axis = pose[:3, 2]
+        if second in known:
+            step = pose[:3, 3] - known[second].pose[:3, 3]
+            spacing = float(np.linalg.norm(step))
+            axis = 2 * pose[:3, 2] - known[second].pose[:3, 2]  # the curve goes on bending
+        centre = pose[:3, 3] + sign * spacing * (0.5 * (axis / np.linalg.norm(axis) + pose[:3, 2]))
+    z = axis / np.linalg.norm(axis)
+    y = np.array([0.0, 1.0, 0.0]) - z[1] * z
+    y /= np.linalg.norm(y)
+    return rigid(np.stack([np.cross(y, z), y, z], axis=1), centre)

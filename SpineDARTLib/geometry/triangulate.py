@@ -1,0 +1,62 @@
+"""From pixels of two or more views back to one point, with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..types import View
+
+
+def triangulate(
+    pixels: np.ndarray, views: Sequence[View], sigma_px: float | np.ndarray = 1.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The point whose projections are nearest to the given pixels (weighted least squares, Gauss-Newton).
+
+    Args:
+        pixels: (views, 2) u, v of the same point in each view.
+        sigma_px: standard deviation of a pixel, one for all or (views,).
+
+    Returns:
+        point (3,) RAS mm; covariance (3, 3) mm2 (the inverse of the normal matrix); residuals (views,) pixels.
+
+    Raises:
+        ValueError: fewer than two views, or rays so parallel that the depth is not determined.
+    """
+    if len(views) < 2:
+        raise ValueError(f"got {len(views)} view; expected two or more to triangulate")
+    pixels = np.asarray(pixels, dtype=np.float64)
+    weights = 1.0 / np.broadcast_to(np.asarray(sigma_px, dtype=np.float64), (len(views),))
+    projections = [view.projection for view in views]
+    rows = [
+        weight * (pixel[axis] * matrix[2] - matrix[axis])
+        for pixel, matrix, weight in zip(pixels, projections, weights, strict=True)
+        for axis in (0, 1)
+    ]
+    linear = np.asarray(rows)
+    if np.linalg.cond(linear[:, :3]) > 1e6:
+        raise ValueError("got rays that are almost parallel; expected views at least 20 degrees apart")
+    point = np.linalg.lstsq(linear[:, :3], -linear[:, 3], rcond=None)[0]
+    normal = np.eye(3)
+    for _ in range(5):
+        residual, jacobian = _reprojection(point, pixels, projections)
+        scaled = np.repeat(weights, 2)
+        jacobian, residual = jacobian * scaled[:, None], residual * scaled
+        normal = jacobian.T @ jacobian
+        point = point - np.linalg.solve(normal, jacobian.T @ residual)
+    residual = _reprojection(point, pixels, projections)[0].reshape(-1, 2)
+    return point, np.linalg.inv(normal), np.linalg.norm(residual, axis=1)
+
+
+def _reprojection(
+    point: np.ndarray, pixels: np.ndarray, projections: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (2 views,) and their Jacobian (2 views, 3) with respect to the point."""
+    residuals, jacobians = [], []
+    for pixel, matrix in zip(pixels, projections, strict=True):
+        homogeneous = matrix[:, :3] @ point + matrix[:, 3]
+        projected = homogeneous[:2] / homogeneous[2]
+        residuals.append(projected - pixel)
+        jacobians.append((matrix[:2, :3] - projected[:, None] * matrix[2, :3]) / homogeneous[2])
+    return np.concatenate(residuals), np.concatenate(jacobians)
