@@ -80,6 +80,10 @@ class FitSettings:
     pose_weight: float = 0.01
     """Of half the squared departure from the start, in standard deviations of where a click may be wrong."""
     landmark_weight: float = 0.02
+    confident_mm: float = 3.0
+    """Predicted mean surface distance above which a fit is "low_confidence"."""
+    confidence_weights: tuple[float, ...] = (0.5, 0.0, 0.0, 0.0, 0.0)
+    """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``."""
 
 
 @dataclass(frozen=True)

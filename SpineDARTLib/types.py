@@ -133,6 +133,8 @@ class FitState:
         total_steps: the most steps that there may be.
         losses: term name to its value for the best start.
         vertebrae: the best start's vertebra of each level being fitted.
+        losses_by_level: level to term name to value, each level's own best start.
+        evidence: at the end of a run only: level to what the fit can say of its own trustworthiness.
     """
 
     stage: str
@@ -140,6 +142,23 @@ class FitState:
     total_steps: int
     losses: Mapping[str, float]
     vertebrae: tuple[Vertebra, ...]
+    losses_by_level: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a finished fit of one vertebra knows without the truth.
+
+    Attributes:
+        similarity: view name to the image similarity in the vertebra's region, 1 the best.
+        spread_mm: mean distance between corresponding vertices of the best start and of the others that were kept.
+        moving_mm: how far the surface moved over the last tenth of the steps.
+    """
+
+    similarity: Mapping[str, float]
+    spread_mm: float
+    moving_mm: float
 
 
 @dataclass(frozen=True)

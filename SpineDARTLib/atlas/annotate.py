@@ -52,9 +52,18 @@ def annotate(template: Template) -> Annotations:
     regions = _regions(template, normals, pedicle)
     landmarks = _landmarks(template, regions)
     backup = _backup_landmarks(template, normals, regions)
-    cannula = _left_cannula(template, normals, pedicle, regions)
-    cannulas = {"left": cannula, "right": {name: _mirrored(anchor, template) for name, anchor in cannula.items()}}
-    return Annotations(landmarks, backup, cannulas, regions)
+    return Annotations(landmarks, backup, cannulas_on(template, regions, landmarks), regions)
+
+
+def cannulas_on(
+    template: Template, regions: Mapping[str, np.ndarray], landmarks: Mapping[str, Anchor]
+) -> dict[str, dict[str, Anchor]]:
+    """Both cannulas for a symmetric shape of the template (its own, or a region's mean in its place).
+
+    Through the isthmus's centre to the anterior third of the body; the entry is where that line leaves the bone behind.
+    """
+    left = _left_cannula(template, regions, landmarks)
+    return {"left": left, "right": {name: _mirrored(anchor, template) for name, anchor in left.items()}}
 
 
 def _left_pedicle(template: Template) -> _Pedicle:
@@ -121,8 +130,8 @@ def _regions(template: Template, normals: np.ndarray, pedicle: _Pedicle) -> dict
     left = near & (along <= pedicle.front) & (along >= pedicle.back) & (vertices[:, 0] < -3.0)
     right = left[template.partner]
     wall = _midline_posterior_wall(template)
-    both = (vertices - pedicle.centre * (1, 1, 1)) @ pedicle.axis > 0
-    front = np.where(vertices[:, 0] <= 0, both, both[template.partner])
+    ahead = along > 0
+    front = np.where(vertices[:, 0] <= 0, ahead, ahead[template.partner])
     body = front & ~left & ~right & (vertices[:, 1] > wall - 6.0)
     posterior = ~body & ~left & ~right
     bounds = vertices[body]
@@ -245,11 +254,9 @@ def _backup_landmarks(template: Template, normals: np.ndarray, regions: Mapping[
 
 
 def _left_cannula(
-    template: Template, normals: np.ndarray, pedicle: _Pedicle, regions: Mapping[str, np.ndarray]
+    template: Template, regions: Mapping[str, np.ndarray], landmarks: Mapping[str, Anchor]
 ) -> dict[str, Anchor]:
-    """Through the isthmus's centre to the anterior third of the body; entry where that line leaves the bone behind."""
     vertices = template.vertices
-    landmarks = _landmarks(template, regions)
     back, front = landmarks["body_posterior"].on(vertices), landmarks["body_anterior"].on(vertices)
     depth = back[1] + TARGET_DEPTH * (front[1] - back[1])
     plates = []
@@ -257,12 +264,13 @@ def _left_cannula(
         plate = regions[name]
         flat = ((vertices[plate, :2] - (-TARGET_MIDLINE_MM, depth)) ** 2).sum(1)
         plates.append(_around(template, vertices[plate[flat.argmin()]], plate, 5.0))
+    # Midway between the endplates, so that it stays at mid-height in a collapsed body.
     target = Anchor(np.r_[plates[0].indices, plates[1].indices], np.r_[plates[0].weights, plates[1].weights] / 2)
-    isthmus = _ring_centre(template, pedicle.ring)
+    isthmus = _ring_centre(template, regions["left_isthmus"])
     direction = isthmus.on(vertices) - target.on(vertices)
     entry = _exit_point(template, isthmus.on(vertices), direction)
-    outer = np.flatnonzero(normals @ (direction / np.linalg.norm(direction)) > 0.0)
-    return {"entry": _around(template, entry, outer), "isthmus": isthmus, "target": target}
+    facing = vertex_normals(vertices, template.faces) @ direction > 0.0
+    return {"entry": _around(template, entry, np.flatnonzero(facing)), "isthmus": isthmus, "target": target}
 
 
 def _exit_point(template: Template, start: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..types import LEVELS
-from .annotate import annotate
+from .annotate import Annotations, annotate, cannulas_on
 from .files import Region, model_of, write_region
 from .learn import Frame, Samples
 from .model import ShapeModel
@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 
 TEMPLATE_LEVEL = "L3"
 TEMPLATE_VERTICES = 2600
-ROUNDS = 2
+ROUNDS = 1
 CLOUTHIER_PEOPLE = 87
 REGIONS: Mapping[str, Mapping[str, float]] = {
     "L1-L5": {"T12": 0.3, "L1": 1.0, "L2": 1.0, "L3": 1.0, "L4": 1.0, "L5": 1.0},
-    "T9-T12": {"T9": 1.0, "T10": 1.0, "T11": 1.0, "T12": 1.0, "L1": 0.3, "L2": 0.3},
+    "T9-T12": {"T9": 1.0, "T10": 1.0, "T11": 1.0, "T12": 1.0, "L1": 0.5, "L2": 0.5},
 }
 """Region to its levels and what each counts for in the modes; those below 1 belong to another region and lend support."""
 LICENCES = (
@@ -138,8 +138,17 @@ def make_regions(template: Template, surfaces: Sequence[Surface], found: Sequenc
         )
         own = tuple(level for level in LEVELS if shares.get(level, 0.0) >= 1.0)
         header = {"licence": "CC BY-SA 4.0", "sources": list(LICENCES), "frame": FRAME, "samples": entries}
-        regions.append(Region(name, own, template, samples, notes, header))
+        region = Region(name, own, template, samples, notes, header)
+        regions.append(replace(region, annotations=_own_cannulas(region)))
     return tuple(regions)
+
+
+def _own_cannulas(region: Region) -> Annotations:
+    """The region's annotations with the cannulas laid through its own mean: a thoracic entry is not a lumbar one."""
+    means = model_of(region).means
+    mean = replace(region.template, vertices=np.mean([means[level] for level in region.levels], axis=0))
+    notes = region.annotations
+    return replace(notes, cannulas=cannulas_on(mean, notes.regions, notes.landmarks))
 
 
 FRAME = (

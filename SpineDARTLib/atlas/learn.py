@@ -16,16 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from scipy.sparse import csc_matrix
+from scipy.spatial.distance import cdist
 
 from .register import similarity, surface_laplacian
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
-ROUNDS = 4
-PERSON_VARIANCE = 1.0
+ROUNDS = 3
+PERSON_VARIANCE = 0.5
 """Variance of a person's own deviation (all levels) relative to that of a single vertebra around it."""
+REACH_MM = 50.0
+"""Parts of the bone farther apart than this vary almost independently; chosen by leave-one-person-out error."""
+KERNEL_TERMS = 20
 MOST_PEOPLE = 10.0
 """A published mean counts for no more than this many people: it was segmented and smoothed in another way."""
-CURVE_PENALTY = 0.3
+CURVE_PENALTY = 1.0
 """Weight of the level means' second difference, relative to one person's vertebra."""
 
 
@@ -133,7 +137,7 @@ def learn(
         means = np.stack([frame.place((shape + frame.mirrored(shape)) / 2) for shape in shapes])
     aligned, logs = _align_all(samples, means[index], laplacian)
     weights, gain = _mode_weights(samples, index)
-    modes, deviations = _modes((aligned - means[index]) * gain[:, None, None], weights, frame, rank)
+    modes, deviations = _modes((aligned - means[index]) * gain[:, None, None], weights, frame, start, rank)
     single = weights > 0
     spread = np.sqrt(np.average((logs * gain)[single] ** 2, weights=weights[single])) if single.any() else 0.05
     chosen = {level: means[present.index(level)] for level in levels}
@@ -188,24 +192,61 @@ def _mode_weights(samples: Samples, index: np.ndarray) -> tuple[np.ndarray, np.n
     return weights, np.sqrt(people / np.maximum(people - 1.0, 1.0))
 
 
-def _modes(residuals: np.ndarray, weights: np.ndarray, frame: Frame, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of the residuals and their mirror images.
+def _modes(residuals: np.ndarray, weights: np.ndarray, frame: Frame, template: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Principal components of the residuals and their mirror images, with far parts of the bone let vary apart.
 
-    With every mirror image in, a component is either symmetric or antisymmetric: each kind has its own small Gram matrix.
+    A few people make distant parts look coupled that are not. The covariance is therefore multiplied by a kernel of
+    distance (localised, as by Wilms 2017): every residual times every root of the kernel is a row of its own. With every
+    mirror image in, a component is symmetric or antisymmetric: half of the vertices tell each kind.
     """
+    half = np.flatnonzero(frame.partner >= np.arange(len(frame.partner)))
+    # Both sides of a pair count: the half stands for the whole with these factors, and orthonormal stays orthonormal.
+    double = np.where(frame.partner[half] == half, 1.0, np.sqrt(2.0))[:, None]
     used = weights > 0
     rows = residuals[used] * np.sqrt(weights[used] / weights[used].sum())[:, None, None]
-    mirrored = frame.mirrored(rows)
+    rows, mirrored = rows[:, half] * double, frame.mirrored(rows)[:, half] * double
+    roots = _kernel_roots(template)
+    roots, turned = roots[:, half], roots[:, frame.partner[half]]
     values, modes = [], []
-    for kind in ((rows + mirrored) / 2, (rows - mirrored) / 2):
-        flat = kind.reshape(len(kind), -1)
-        value, vectors = np.linalg.eigh(flat @ flat.T)
-        kept = value > 1e-9 * value.max()
-        values.append(value[kept])
-        modes.append((vectors[:, kept] / np.sqrt(value[kept])).T @ flat)
+    for sign in (1.0, -1.0):
+        pairs = [((rows + s * mirrored) / 2, (roots + sign * s * turned) / 2) for s in (1.0, -1.0)]
+        found, vectors = _principal(np.concatenate([_products(*pair) for pair in pairs]), rank)
+        left = vectors.reshape(len(vectors), -1, 3) / double
+        whole = np.empty((len(left), *residuals.shape[1:]))
+        whole[:, frame.partner[half]] = sign * left * MIRROR
+        whole[:, half] = left
+        values.append(found)
+        modes.append(whole)
     variances, stacked = np.concatenate(values), np.concatenate(modes)
     order = np.argsort(variances)[::-1][:rank]
+    order = order[variances[order] > 1e-6 * variances.max()]
     chosen = stacked[order]
     # A mode's sign is arbitrary: make it the same wherever this is computed.
-    signs = np.sign(chosen[np.arange(len(chosen)), np.abs(chosen).argmax(1)])
-    return (chosen * signs[:, None]).reshape(len(chosen), -1, 3), np.sqrt(variances[order])
+    flat = chosen.reshape(len(chosen), -1)
+    signs = np.sign(flat[np.arange(len(flat)), np.abs(flat).argmax(1)])
+    return chosen * signs[:, None, None], np.sqrt(variances[order])
+
+
+def _products(rows: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    """(s k, 3n) float32: every row (s, n, 3) times every root (k, n)."""
+    product = np.multiply(rows.astype(np.float32)[:, None], roots.astype(np.float32)[None, :, :, None], order="C")
+    return product.reshape(len(rows) * len(roots), -1)
+
+
+def _kernel_roots(vertices: np.ndarray) -> np.ndarray:
+    """(k, n) functions whose products sum up to the Gaussian kernel of distance, nearly (Nystroem)."""
+    few = vertices[:: max(1, len(vertices) // 250)]
+    inner, outer = (np.exp(-cdist(points, few, "sqeuclidean") / (2 * REACH_MM**2)) for points in (few, vertices))
+    values, vectors = np.linalg.eigh(inner)
+    return (outer @ vectors[:, -KERNEL_TERMS:] / np.sqrt(values[-KERNEL_TERMS:])).T
+
+
+def _principal(rows: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues (k,) of rows' x rows and their vectors (k, columns), by a subspace grown from the rows."""
+    start = np.random.default_rng(0).standard_normal((len(rows), rank + 15)).astype(np.float32)
+    basis = np.linalg.qr(rows.T @ start)[0]
+    for _ in range(2):
+        basis = np.linalg.qr(rows.T @ (rows @ basis))[0]
+    small = (rows @ basis).astype(np.float64)
+    values, turn = np.linalg.eigh(small.T @ small)
+    return values[::-1][:rank], (basis @ turn[:, ::-1][:, :rank]).T

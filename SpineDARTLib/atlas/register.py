@@ -22,8 +22,10 @@ TILTS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
 """Starts: lumbar lordosis and thoracic kyphosis tilt a vertebra in the sagittal plane."""
 KERNELS_MM = ((60.0, 1.0), (25.0, 0.3), (12.0, 0.05))
 """Width and variance share of the deformation's Gaussian kernels, coarse to fine."""
-STIFFNESS = (30.0, 15.0, 8.0, 4.0, 2.0, 1.0, 0.5)
-FINE_STIFFNESS = (8.0, 4.0, 2.0, 1.0, 0.7, 0.5, 0.5)
+STIFFNESS = (30.0, 15.0, 8.0, 4.0, 2.0, 1.0)
+FINE_STIFFNESS = (8.0, 4.0, 2.0, 1.0, 1.0)
+UNFOLDING = 6
+"""Rounds of smoothing, at most, to open folded triangles."""
 NORMAL_MM = 12.0
 """How many millimetres a reversed normal counts for in a match (half of this for a unit of difference)."""
 
@@ -221,10 +223,19 @@ def surface_laplacian(faces: np.ndarray, count: int) -> csc_matrix:
     return (identity(count) - diags(1.0 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency).tocsc()
 
 
+def folded(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(n,) the vertices of triangles that face away from the surface around them."""
+    corners = vertices[faces]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    agree = np.einsum("ij,ikj->ik", across, vertex_normals(vertices, faces)[faces]).min(axis=1)
+    found = np.zeros(len(vertices), dtype=bool)
+    found[faces[agree < 0]] = True
+    return found
+
+
 def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray:
-    """Onto the surface itself: displacements along the normals, smooth over the surface."""
-    count = len(start)
-    laplacian = surface_laplacian(template.faces, count)
+    """Onto the surface itself by a displacement that is smooth over the surface; folds are smoothed out."""
+    laplacian = surface_laplacian(template.faces, len(start))
     smooth = (laplacian.T @ laplacian).tocsc()
     matcher = Matcher(target, NORMAL_MM / 2)
     vertices = start
@@ -232,8 +243,20 @@ def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray
         normals = vertex_normals(vertices, template.faces)
         there, back = matcher.forward(vertices, normals), matcher.backward(vertices, normals, farther_than_mm=1.0)
         near = there.weight * np.exp(-((there.distance / 6.0) ** 2))
-        weight = near + 0.5 * back.weight
-        pull = near[:, None] * (there.goal - start) + 0.5 * back.weight[:, None] * (back.goal - start)
+        far = 0.5 * back.weight
+        pull = near[:, None] * (there.goal - start) + far[:, None] * (back.goal - start)
         # The whole displacement since the start is kept smooth, not each step's: the triangles stay in order.
-        vertices = start + splu((diags(weight + 1e-3) + stiffness * smooth).tocsc()).solve(pull)
+        vertices = start + splu((diags(near + far + 1e-3) + stiffness * smooth).tocsc()).solve(pull)
+    return _unfold(vertices, template.faces, laplacian)
+
+
+def _unfold(vertices: np.ndarray, faces: np.ndarray, laplacian: csc_matrix) -> np.ndarray:
+    """Smooth the surface where triangles are folded, and only there."""
+    rows = laplacian.tocsr()
+    for _ in range(UNFOLDING):
+        wrong = folded(vertices, faces)
+        if not wrong.any():
+            break
+        wrong |= np.asarray(abs(rows) @ wrong.astype(float)) > 0
+        vertices = np.where(wrong[:, None], vertices - rows @ vertices, vertices)
     return vertices

@@ -16,7 +16,7 @@ from ..geometry.camera import project
 from ..geometry.region import region_view
 from ..render import Detectors
 from ..similarity import similarity_by_name
-from ..types import FitState, Vertebra, View
+from ..types import Evidence, FitState, Vertebra, View
 from .initialise import with_neighbours
 from .objective import Prior, image_term, prior_terms
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
@@ -80,32 +80,81 @@ def fit(
     """
     if not starts:
         return
-    torch.manual_seed(settings.seed)
     scene_starts = with_neighbours(starts, models)
     levels = tuple(scene_starts)
-    wanted = [levels.index(level) for level in starts]
     rank = max(models[level].rank for level in levels)
     nominal = parameters_of(tuple(scene_starts.values()), rank, device=device)
     prior = _prior(nominal, [level in starts for level in levels])
-    parameters = spread(nominal, settings.fit.stages[0].keep, settings)
     points = np.concatenate([scene_starts[level].place(models[level].means[level]) for level in starts])
-    total = sum(stage.steps for stage in settings.fit.stages)
-    done = 0
-    scores = None
-    for stage in settings.fit.stages:
-        pictures = crop_views(views, points, stage.pixel_mm, device)
-        scene = Scene(levels, models, stage.splats, settings.render, device=device)
-        parameters = _best(parameters, scores, stage.keep)
-        for parameters, scores, losses in _run(scene, pictures, parameters, prior, stage, settings):
-            done += 1
-            best = int(scores[:, wanted].sum(1).argmin())
-            fitted = vertebrae_of(levels, parameters, best)
-            terms = {name: float(value[best, wanted].mean()) for name, value in losses.items()}
-            yield FitState(stage.name, done, total, terms, tuple(fitted[column] for column in wanted))
-    assert scores is not None
-    final = _best(parameters, scores, 1)
-    fitted = vertebrae_of(levels, final, 0)
-    yield FitState("done", done, total, terms, tuple(fitted[column] for column in wanted))
+    run = _Run(views, levels, [levels.index(level) for level in starts], models, settings, prior, points, device)
+    parameters = spread(nominal, settings.fit.stages[0].keep, settings)
+    yield from run.states(parameters)
+
+
+class _Run:
+    """One call of ``fit``: what stays the same over its stages."""
+
+    def __init__(self, views, levels, wanted, models, settings: Settings, prior: Prior, points, device: str) -> None:
+        self.views, self.levels, self.wanted, self.models = views, levels, wanted, models
+        self.settings, self.prior, self.points, self.device = settings, prior, points, device
+        self.total = sum(stage.steps for stage in settings.fit.stages)
+
+    def states(self, parameters: Parameters) -> Iterator[FitState]:
+        """Every stage in turn; then what the run knows of itself."""
+        done, spread_mm, recent = 0, np.full(len(self.levels), np.nan), []
+        step = None
+        for stage in self.settings.fit.stages:
+            if step is not None:
+                parameters = step.parameters.rebased(step.scores.argsort(0)[: stage.keep])
+            scene = Scene(self.levels, self.models, stage.splats, self.settings.render, device=self.device)
+            pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
+            for step in _steps(scene, pictures, parameters, self.prior, stage, self.settings):
+                done += 1
+                state = self._state(stage.name, done, step)
+                recent = [*recent[-max(self.total // 10, 1) :], state.vertebrae]
+                yield state
+            if stage.keep > 1:
+                spread_mm = _spread_mm(scene, step)
+        yield replace(state, stage="done", evidence=self._evidence(step, spread_mm, recent))
+
+    def _state(self, name: str, done: int, step: Step) -> FitState:
+        best = step.scores.argmin(0)
+        columns = torch.arange(len(self.levels), device=best.device)
+        values = {term: value[best, columns] for term, value in step.terms.items()}
+        by_level = {self.levels[c]: {term: float(value[c]) for term, value in values.items()} for c in self.wanted}
+        fitted = vertebrae_of(self.levels, step.parameters.rebased(best[None]), 0)
+        mean = {term: float(value[self.wanted].mean()) for term, value in values.items()}
+        return FitState(name, done, self.total, mean, tuple(fitted[c] for c in self.wanted), by_level)
+
+    def _evidence(self, step: Step, spread_mm: np.ndarray, recent: list) -> dict[str, Evidence]:
+        best = step.scores.argmin(0)
+        evidence = {}
+        for place, column in enumerate(self.wanted):
+            level = self.levels[column]
+            model = self.models[level]
+            first, last = (
+                one[place].place(model.instance(level, one[place].coefficients)) for one in (recent[0], recent[-1])
+            )
+            seen = step.likeness[best[column], column]
+            evidence[level] = Evidence(
+                {view.name: float(value) for view, value in zip(self.views, seen, strict=True)},
+                float(spread_mm[column]),
+                float(np.linalg.norm(last - first, axis=1).mean()),
+            )
+        return evidence
+
+
+def _spread_mm(scene: Scene, step: Step) -> np.ndarray:
+    """(vertebrae,) mean vertex distance of the other starts to the best one."""
+    result = np.full(len(scene.levels), np.nan)
+    with torch.no_grad():
+        for family in scene.families:
+            vertices = family.vertices(step.parameters)
+            best = step.scores[:, family.columns].argmin(0)
+            chosen = vertices[best, torch.arange(len(family.columns), device=best.device)]
+            distance = (vertices - chosen).norm(dim=-1).mean(-1).sum(0) / (len(vertices) - 1)
+            result[family.columns] = distance.cpu().numpy()
+    return result
 
 
 def _prior(nominal: Parameters, asked: Sequence[bool]) -> Prior:
@@ -139,49 +188,56 @@ def spread(nominal: Parameters, count: int, settings: Settings) -> Parameters:
     ).rebased()
 
 
-def _best(parameters: Parameters, scores: Tensor | None, keep: int) -> Parameters:
-    """The best ``keep`` starts, chosen for each vertebra on its own; all of them before the first stage."""
-    if scores is None:
-        return parameters
-    return parameters.rebased(scores.argsort(0)[:keep])
+@dataclass(frozen=True)
+class Step:
+    """Where the optimiser stands before it steps: parameters without gradient history, and what they are worth.
+
+    Attributes:
+        scores: (starts, vertebrae), lower is better.
+        terms: name to (starts, vertebrae); their sum is the score.
+        likeness: (starts, vertebrae, views) image similarity.
+    """
+
+    parameters: Parameters
+    scores: Tensor
+    terms: Mapping[str, Tensor]
+    likeness: Tensor
 
 
-def _run(
+def _steps(
     scene: Scene, pictures: Pictures, parameters: Parameters, prior: Prior, stage: StageSettings, settings: Settings
-) -> Iterator[tuple[Parameters, Tensor, dict[str, Tensor]]]:
-    """The steps of one stage: parameters, scores (starts, vertebrae; lower is better) and terms (starts, vertebrae)."""
+) -> Iterator[Step]:
+    """The steps of one stage."""
     similarity = similarity_by_name(settings.similarity, pictures.images, settings.image)
-    options = settings.fit
-    for tensor in parameters.tensors():
-        tensor.requires_grad_(True)
-    rotation, translation, log_scale, coefficients = parameters.tensors()
-    rates = (math.radians(options.rotation_deg), options.translation_mm, options.log_scale, options.coefficient)
-    groups = [
-        {"params": [tensor], "lr": stage.rate * rate}
-        for tensor, rate in zip((rotation, translation, log_scale, coefficients), rates, strict=True)
-    ]
-    optimiser = torch.optim.Adam(groups, betas=(0.8, 0.95))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / max(stage.steps, 1)))
-    )
-    frozen = torch.arange(coefficients.shape[-1], device=coefficients.device) >= stage.rank
+    parameters = parameters.rebased()
+    optimiser, schedule = _optimiser(parameters, stage, settings)
     for _ in range(stage.steps):
         optimiser.zero_grad()
         drawn = scene.pictures(parameters, pictures.detectors, settings.renderer)
         likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
-        terms = {"image": 1.0 - likeness.mean(-1), **prior_terms(parameters, prior, options)}
-        scores = torch.stack(list(terms.values())).sum(0)
-        scores.sum().backward()
-        coefficients.grad[..., frozen] = 0.0
-        before = replace(parameters)
-        _discard_nonfinite(parameters, scores)
-        yield before.rebased(), scores.detach(), {name: value.detach() for name, value in terms.items()}
+        terms = {"image": 1.0 - likeness.mean(-1), **prior_terms(parameters, prior, settings.fit)}
+        total = torch.stack(list(terms.values())).sum(0)
+        total.sum().backward()
+        for tensor in parameters.tensors():
+            tensor.grad.nan_to_num_(0.0, 0.0, 0.0)  # a start that has left the numbers stays where it is
+        parameters.coefficients.grad[..., stage.rank :] = 0.0
+        scores = total.detach().nan_to_num(1e9, 1e9, 1e9)
+        yield Step(
+            parameters.rebased(), scores, {name: term.detach() for name, term in terms.items()}, likeness.detach()
+        )
         optimiser.step()
         schedule.step()
 
 
-def _discard_nonfinite(parameters: Parameters, scores: Tensor) -> None:
-    """A start that has left the numbers gets no gradient, and the worst score."""
-    for tensor in parameters.tensors():
-        tensor.grad.nan_to_num_(0.0, 0.0, 0.0)
-    scores.data.nan_to_num_(1e9, 1e9, 1e9)
+def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings):
+    """Adam with a step size for each kind of parameter, falling to a tenth along a cosine."""
+    options = settings.fit
+    rates = (math.radians(options.rotation_deg), options.translation_mm, options.log_scale, options.coefficient)
+    groups = [
+        {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
+        for tensor, rate in zip(parameters.tensors(), rates, strict=True)
+    ]
+    optimiser = torch.optim.Adam(groups, betas=(0.8, 0.95))
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * step / max(stage.steps, 1)))
+    )

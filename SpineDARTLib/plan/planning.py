@@ -10,10 +10,10 @@ from .cannula import transfer
 from .safety import assess
 
 
-def plan_vertebra(fitted: FittedVertebra, model: ShapeModel, settings: PlanSettings) -> Plan:
+def plan_vertebra(fitted: FittedVertebra, model: ShapeModel | None, settings: PlanSettings) -> Plan:
     """Carry the template's cannulas over and assess them; without a vertebra the plan holds its status alone."""
     vertebra = fitted.vertebra
-    if vertebra is None:
+    if vertebra is None or model is None:
         return Plan(fitted)
     vertices = vertebra.place(model.instance(vertebra.level, vertebra.coefficients))
     anatomy = anatomy_of(vertices, model, vertebra.pose)

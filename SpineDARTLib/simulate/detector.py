@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+MIDDLE_LEVEL = 0.3
+"""Of full scale: where automatic exposure puts the middle of the picture."""
+
 
 @dataclass(frozen=True)
 class Detector:
@@ -21,11 +24,11 @@ class Detector:
         polarity: "bone-dark" (counts) or "bone-bright" (the usual display: their negative logarithm).
     """
 
-    photons: float = 3.0e6
+    photons: float = 3.0e5
     scatter_to_primary: float = 0.4
     scatter_px: float = 45.0
-    blur_px: float = 0.7
-    noise: float = 12.0
+    blur_px: float = 0.8
+    noise: float = 6.0
     polarity: str = "bone-dark"
 
 
@@ -36,8 +39,9 @@ def expose(attenuation: np.ndarray, detector: Detector, generator: np.random.Gen
     scatter = detector.scatter_to_primary * gaussian_filter(dim, detector.scatter_px)
     counts = generator.poisson(primary + scatter) + generator.normal(0.0, detector.noise, primary.shape)
     counts = np.maximum(counts, 1.0)
-    # The gain lets air beside the patient saturate, as automatic exposure does.
-    white = 1.15 * np.percentile(counts, 90)
+    # Automatic exposure looks at the middle of the picture; air beside the patient saturates.
+    height, width = counts.shape
+    white = np.median(counts[height // 4 : -(height // 4), width // 4 : -(width // 4)]) / MIDDLE_LEVEL
     if detector.polarity == "bone-dark":
         return np.round(np.clip(65535 * counts / white, 0, 65535)).astype(np.uint16)
     shown = -np.log(np.minimum(counts / white, 1.0))

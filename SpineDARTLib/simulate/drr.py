@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _detector_points(view: View, top: int, rows: int, width: int) -> np.ndarray:
     return view.source_to_detector_mm * pixels @ np.linalg.inv(view.intrinsics).T
 
 
-def _subject(volume: Volume):  # noqa: ANN202 - nanodrr's type, imported lazily
+def _subject(volume: Volume) -> Any:
     """nanodrr's wrapper of a volume that is already linear attenuation."""
     import torch
     from nanodrr.data import Subject

@@ -15,8 +15,8 @@ from .volume import Volume, add_bone, empty_volume
 LEAN_DEG = {
     "T9": 4.0, "T10": 8.0, "T11": 11.0, "T12": 12.0, "L1": 11.0, "L2": 7.0, "L3": 0.0, "L4": -9.0, "L5": -22.0,
 }  # fmt: skip
-"""How far the top of a vertebra leans back: kyphosis above, lordosis below (about 33 degrees from L1 to L5 here; textbook
-ranges are wide). Levels further up go on at T9's."""
+"""How far the top of a vertebra leans back: kyphosis above, lordosis below (33 degrees from L1 to L5 here; people
+differ widely). Levels further up go on at T9's."""
 
 DISC_MM = {"T": 5.5, "L": 10.0}
 """Height of the disc below a thoracic and a lumbar vertebra, about."""
@@ -42,7 +42,7 @@ def make_phantom(
     centre_mm: np.ndarray,
     generator: np.random.Generator,
     variation: float = 0.7,
-    shell_mm: float = 1.2,
+    shell_mm: float = 1.0,
     spacing_mm: float = 0.6,
 ) -> Phantom:
     """Draw one spine.
@@ -88,7 +88,7 @@ def _lay_out(
     centre: np.ndarray,
     generator: np.random.Generator,
 ) -> dict[str, Vertebra]:
-    """Stack the vertebrae with discs between them, each leaning as the curve asks, bent and turned a little sideways."""
+    """Stack the vertebrae with discs between them, leaning as the curve asks, bent and turned a little sideways."""
     levels = sorted(models, key=LEVELS.index)
     bend, twist = np.deg2rad(generator.normal(0.0, 3.0, 2))
     poses, plates = {}, {}

@@ -13,10 +13,12 @@ HALF_WIDTH_MM, HALF_DEPTH_MM, HALF_LENGTH_MM = 160.0, 108.0, 140.0
 SPINE_BEHIND_MM = 42.0
 """The vertebral bodies lie behind the torso's middle."""
 FAT_MM = 17.0
+PSOAS_PER_MM = 0.0016
+"""How much muscle adds to what surrounds it, which has fat in it: half of the way from fat to soft tissue."""
 
 
 def torso_volume(spine_mm: np.ndarray, generator: np.random.Generator) -> Volume:
-    """An elliptic torso around the spine at ``spine_mm`` (3,) RAS: fat outside, soft tissue inside, pockets of gas."""
+    """An oval torso around the spine at ``spine_mm`` (3,) RAS: fat outside, soft tissue inside, pockets of gas."""
     half = np.array([HALF_WIDTH_MM, HALF_DEPTH_MM, HALF_LENGTH_MM])
     middle = np.asarray(spine_mm) + np.array([0.0, SPINE_BEHIND_MM, 0.0])
     volume = empty_volume(middle - half - 5.0, middle + half + 5.0, SPACING_MM)
@@ -26,17 +28,32 @@ def torso_volume(spine_mm: np.ndarray, generator: np.random.Generator) -> Volume
     width = HALF_WIDTH_MM * (0.96 + 0.04 * (z / HALF_LENGTH_MM) ** 2)
     skin = _coverage(x, y, width, HALF_DEPTH_MM)
     muscle = _coverage(x, y, width - 1.5 * FAT_MM, HALF_DEPTH_MM - FAT_MM)
-    organs = gaussian_filter(generator.standard_normal(volume.values.shape).astype(np.float32), 6.0)
-    organs *= 0.02 / max(float(organs.std()), 1e-9)
-    values = FAT_PER_MM * skin + (SOFT_PER_MM * (1.0 + organs) - FAT_PER_MM) * muscle
+    organs = 0.03 * _lumps(volume.values.shape, 7.0, generator) + 0.04 * _lumps(volume.values.shape, 2.5, generator)
+    tissue = SOFT_PER_MM * (1.0 + np.maximum(organs, 0.0) + np.minimum(organs, 0.0) * (1.0 - _psoas(x, y, z)))
+    values = FAT_PER_MM * skin + (tissue + PSOAS_PER_MM * _psoas(x, y, z) - FAT_PER_MM) * muscle
     values *= 1.0 - _gas(x, y, z, generator)
     volume.values[...] = gaussian_filter(values, 0.8)
     return volume
 
 
+def _psoas(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """1 inside the two muscles that run down beside the lumbar spine, wider and farther out as they go, 0 outside."""
+    down = 0.5 - 0.5 * z / HALF_LENGTH_MM
+    radius = 10.0 + 20.0 * down
+    distance = np.sqrt((np.abs(x) - 24.0 - 30.0 * down) ** 2 + ((y + SPINE_BEHIND_MM + 6.0) / 1.2) ** 2)
+    return np.clip(0.5 + (radius - distance) / SPACING_MM, 0.0, 1.0)
+
+
+def _lumps(shape: tuple[int, ...], size_voxels: float, generator: np.random.Generator) -> np.ndarray:
+    """(x, y, z) smooth noise of unit deviation: organs and bowel are not all of one density."""
+    noise = gaussian_filter(generator.standard_normal(shape).astype(np.float32), size_voxels)
+    return noise / max(float(noise.std()), 1e-9)
+
+
 def _coverage(x: np.ndarray, y: np.ndarray, half_x: np.ndarray, half_y: float) -> np.ndarray:
-    """1 inside an ellipse, 0 outside, blended over about a voxel."""
-    radius = np.sqrt((x / half_x) ** 2 + (y / half_y) ** 2)
+    """1 inside an oval, 0 outside, blended over about a voxel."""
+    # Flatter than an ellipse in front and behind, as torsos are.
+    radius = ((np.abs(x) / half_x) ** 3 + (np.abs(y) / half_y) ** 3) ** (1 / 3)
     return np.clip(0.5 + (1.0 - radius) * half_y / SPACING_MM, 0.0, 1.0)
 
 

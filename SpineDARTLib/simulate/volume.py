@@ -13,8 +13,11 @@ SOFT_PER_MM = 0.0217
 """Soft tissue (ICRU-44), 60 keV: 0.2048 cm2/g x 1.06 g/cm3 (same source)."""
 FAT_PER_MM = 0.0188
 """Adipose tissue (ICRU-44), 60 keV: 0.1974 cm2/g x 0.95 g/cm3 (same source)."""
-TRABECULAR_PER_MM = 0.0300
-"""Vertebral spongiosa: soft tissue with about a fifth of cortical bone in it."""
+TRABECULAR_PER_MM = 0.0250
+"""Vertebral spongiosa of about 200 HU (water: 0.0206 per mm, same source)."""
+
+SUBCORTICAL_PER_MM, SUBCORTICAL_MM = 0.008, 1.5
+"""How much denser spongiosa is just below the cortex, and how deep that reaches, about."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Volume:
 
 def empty_volume(low_mm: np.ndarray, high_mm: np.ndarray, spacing_mm: float) -> Volume:
     """Zeros on an axis-aligned grid that covers a box."""
-    shape = np.ceil((np.asarray(high_mm) - low_mm) / spacing_mm).astype(int) + 1
+    shape = (np.ceil((np.asarray(high_mm) - low_mm) / spacing_mm).astype(int) + 1).tolist()
     voxel_to_world = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
     voxel_to_world[:3, 3] = low_mm
     return Volume(np.zeros(tuple(shape), dtype=np.float32), voxel_to_world)
@@ -58,12 +61,19 @@ def add_bone(
     low, high = np.maximum(low, 0), np.minimum(high, volume.values.shape)
     if (high - low < 2).any():
         return  # beyond the grid
-    depth = signed_depth(vertices, faces, origin + low * spacing, tuple(high - low), spacing)
+    depth = signed_depth(vertices, faces, origin + low * spacing, tuple((high - low).tolist()), spacing)
+    # A cortex of even thickness looks drawn: it varies by a third from place to place.
+    shell = shell_mm * np.clip(1.0 + 0.33 * _texture(depth.shape, 4.0 / spacing, generator), 0.3, 2.0)
     inside = np.clip(0.5 + depth / spacing, 0.0, 1.0)
-    deep = np.clip(0.5 + (depth - shell_mm) / spacing, 0.0, 1.0)
-    texture = _texture(depth.shape, 1.0 / spacing, generator)
-    added = (CORTICAL_PER_MM - SOFT_PER_MM) * (inside - deep)
-    added += (TRABECULAR_PER_MM * (1.0 + 0.12 * texture) - SOFT_PER_MM) * deep
+    deep = np.clip(0.5 + (depth - shell) / spacing, 0.0, 1.0)
+    texture = 0.6 * _texture(depth.shape, 0.9 / spacing, generator) + 0.8 * _texture(
+        depth.shape, 4.0 / spacing, generator
+    )
+    spongiosa = TRABECULAR_PER_MM * (1.0 + 0.22 * texture)
+    # Denser below the cortex, which also fills laminae and processes.
+    spongiosa += SUBCORTICAL_PER_MM * np.exp(-np.maximum(depth - shell, 0.0) / SUBCORTICAL_MM)
+    added = (CORTICAL_PER_MM - SOFT_PER_MM) * (inside - deep) + (spongiosa - SOFT_PER_MM) * deep
+    added = gaussian_filter(added, 0.4 / spacing)
     part = volume.values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     np.maximum(part, added, out=part)
 
@@ -73,7 +83,7 @@ def signed_depth(
 ) -> np.ndarray:
     """(x, y, z) mm below the surface (negative outside), to about a third of a voxel."""
     mask = inside_mask(vertices, faces, origin, shape, spacing)
-    depth = distance_transform_edt(mask) - distance_transform_edt(~mask)
+    depth = np.asarray(distance_transform_edt(mask)) - np.asarray(distance_transform_edt(~mask))
     depth = np.where(mask, depth - 0.5, depth + 0.5) * spacing
     return gaussian_filter(depth.astype(np.float32), 0.8)
 

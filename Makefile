@@ -1,0 +1,47 @@
+# Each target sets up what it needs in .venv and is quick when nothing has changed. Needs Python 3.10-3.13, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## plan the sample case; results go to output/demo
+	@$(BIN)/spinedart demo --out output/demo
+
+test: lint ## lint, types and all tests
+	@echo "== tests (pytest)"
+	@$(BIN)/python -m pytest -q
+
+lint: $(STAMP) ## style (ruff) and types (pyright)
+	@echo "== style (ruff check, ruff format --check)"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted: run 'make format'" >&2; exit 1; }
+	@echo "== types (pyright)"
+	@$(BIN)/pyright --pythonpath $(BIN)/python --level error
+
+format: $(STAMP) ## rewrite the code in the project's style
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+clean: ## remove .venv, caches and results
+	rm -rf $(VENV) output build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "make: '$(PYTHON)' is not Python 3.10 to 3.13: name one, as in 'make $(or $(firstword $(MAKECMDGOALS)),demo) PYTHON=python3.12'" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "make: '$(PYTHON) -m venv' does not work here: install it (Debian, Ubuntu: apt-get install python3-venv) and try again" >&2; exit 2; }
+	@echo "== setting up $(VENV) (once; torch is large)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "== installing what pyproject.toml asks for"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

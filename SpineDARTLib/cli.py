@@ -1,0 +1,204 @@
+"""What can be typed: one frozen dataclass a command, its defaults from ``config``; and what comes of errors.
+
+Nothing here imports torch: a command's work is imported when it runs (``commands``), so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
+
+from . import __version__
+from .config import Device, PlanSettings, Renderer, Settings
+from .errors import InputError
+from .types import LEVELS
+
+DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+Similarity = Literal["gradient-ncc", "ncc"]
+"""Those of contract.md that this version has (the learned one needs weights)."""
+
+DEBUG_VARIABLE = "SPINEDART_DEBUG"
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every command takes."""
+
+    debug: bool = False
+    """Show the traceback of an internal error and what the library logs (or set SPINEDART_DEBUG)."""
+
+
+@dataclass(frozen=True)
+class HowToFit(Common):
+    """Where and how a fit runs."""
+
+    device: Device = Settings.device
+    """What computes; auto takes CUDA where there is one."""
+    similarity: Similarity = "gradient-ncc"
+    """How X-rays are compared."""
+    renderer: Renderer = Settings.renderer
+    """What draws the vertebrae; auto takes gsplat on CUDA where it is installed."""
+    diameter_mm: float = PlanSettings.cannula_diameter_mm
+    """Outer diameter of the cannulas."""
+    seed: int = Settings.seed
+    """Of everything random: the same seed gives the same plan."""
+
+    def settings(self) -> Settings:
+        """The library's settings.
+
+        Raises:
+            InputError: a diameter that no cannula has.
+        """
+        if not 0.5 <= self.diameter_mm <= 10.0:
+            raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
+        cannula = PlanSettings(cannula_diameter_mm=self.diameter_mm)
+        return Settings(self.device, self.similarity, self.renderer, self.seed, plan=cannula)
+
+
+@dataclass(frozen=True)
+class Demo(HowToFit):
+    """Plan the shipped sample case: read, fit, plan, write the plan folder and a picture, compare with the truth."""
+
+    out: Path = field(default_factory=lambda: Path("output") / "demo")
+    """Plan folder to write."""
+
+    def run(self) -> int:
+        from .commands import demo
+
+        return demo(self.out, self.settings())
+
+
+@dataclass(frozen=True)
+class Plan(HowToFit):
+    """Plan one case."""
+
+    case: Annotated[Positional[Path], arg(metavar="CASE")] = field(kw_only=True)
+    """Case folder, or its case.json."""
+    out: Annotated[Path, arg(metavar="DIR")] = field(kw_only=True)
+    """Plan folder to write."""
+    levels: Annotated[str, arg(metavar="L3,L4")] = ""
+    """Only these levels of the case; all when absent."""
+
+    def run(self) -> int:
+        from .commands import plan
+
+        return plan(self.case, self.out, self.settings(), split_levels(self.levels))
+
+
+@dataclass(frozen=True)
+class Evaluate(Common):
+    """Measure a plan against the truth: Dice, NSD, HD95, ASSD, pose error, the cannulas in the true vertebra."""
+
+    plan: Annotated[Positional[Path], arg(metavar="PLAN")] = field(kw_only=True)
+    """Plan folder."""
+    truth: Annotated[Path, arg(metavar="DIR")] = field(kw_only=True)
+    """Truth folder, or a case folder that has one in it."""
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write the JSON here and the table to standard output; without it, JSON to standard output, table to error."""
+
+    def run(self) -> int:
+        from .commands import evaluate
+
+        return evaluate(self.plan, self.truth, self.out)
+
+
+@dataclass(frozen=True)
+class Doctor(Common):
+    """Say which Python, torch, device, renderer, atlas and weights are in use, and why."""
+
+    def run(self) -> int:
+        from .doctor import report
+
+        return report()
+
+
+Command = (
+    Annotated[Demo, subcommand("demo")]
+    | Annotated[Plan, subcommand("plan")]
+    | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Doctor, subcommand("doctor")]
+)
+
+
+def split_levels(text: str) -> tuple[str, ...] | None:
+    """ "L3,L4" to ("L3", "L4"); nothing to None.
+
+    Raises:
+        InputError: something that is no level.
+    """
+    if not text.strip():
+        return None
+    levels = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
+    for level in levels:
+        if level not in LEVELS:
+            raise InputError("--levels", "", level, f"levels from {LEVELS[0]} to {LEVELS[-1]}, as in L3,L4")
+    return levels
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Parse, run, and turn whatever happens into an exit code and at most one line on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"spinedart {__version__}\n")
+        return DONE
+    command = parse(arguments)
+    if isinstance(command, int):
+        return command
+    debug = command.debug or bool(os.environ.get(DEBUG_VARIABLE))
+    logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="spinedart: %(message)s")
+    try:
+        return command.run()
+    except InputError as error:
+        return _complain(f"{error}", WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing half-written", INTERRUPTED)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return _complain(f"internal error: {what} (--debug shows where; please report it)", INTERNAL)
+
+
+def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Doctor | int:
+    """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
+    description = "Plans vertebroplasty from two X-rays. Not for clinical use."
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                Command,  # pyright: ignore[reportArgumentType]
+                prog="spinedart",
+                description=description,
+                args=list(arguments) or ["--help"],
+                config=(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff),
+            )
+    except SystemExit as end:
+        if not end.code:
+            return DONE
+        return _complain(_on_one_line(said.getvalue()), WRONG_INPUT)
+
+
+def _on_one_line(box: str) -> str:
+    """The sentence inside the box that tyro draws around an error."""
+    titles = {line for line in box.splitlines() if "╭" in line}
+    lines = [line.strip("╭╮╰╯│─ \n") + (":" if line in titles else "") for line in box.splitlines()]
+    words = " ".join(line for line in lines if line)
+    sentence, _, _ = words.partition("For full helptext")
+    return f"{' '.join(sentence.split())} (see spinedart --help)"
+
+
+def _complain(words: str, code: int) -> int:
+    sys.stderr.write(f"spinedart: {words}\n")
+    return code

@@ -1,0 +1,171 @@
+"""What the commands do: the library's work with progress bars and tables around it. Imported when a command runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .atlas.files import available_levels, load_model
+from .atlas.model import ShapeModel
+from .config import Settings
+from .errors import InputError
+from .evaluate.compare import as_text, evaluate_plan, evaluate_plans, level_table
+from .io.case import read_case
+from .io.files import write_atomically
+from .io.plan import check_writable, plain, read_plan, write_plan
+from .io.truth import read_truth
+from .overlay import WORDS, draw_overlay
+from .pipeline import plan_case
+from .plan.anatomy import Anatomy, anatomy_of
+from .render.device import choose_device
+from .resources import resource_folder
+from .types import Case, FitState, Plan, Safety
+
+SAME_SURFACE_MM = 0.05
+"""A plan's surface and the model's instance differ by float32 when they are the same."""
+
+
+def demo(out: Path, settings: Settings) -> int:
+    """Plan the sample and compare with its truth."""
+    folder = resource_folder("sample")
+    plans = _plan(folder, out, settings, None)
+    truth = read_truth(folder)
+    found = evaluate_plans("sample", plans, truth)
+    console = Console()
+    console.print("Against the truth (the sample is simulated, so it is known):")
+    console.print(as_text(level_table(found)), highlight=False)
+    console.print(f"Look at {out / 'overlay.png'}. Not for clinical use.", highlight=False, soft_wrap=True)
+    return _code(plans)
+
+
+def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> int:
+    """Plan one case."""
+    return _code(_plan(case, out, settings, levels))
+
+
+def _code(plans: Sequence[Plan]) -> int:
+    """0 when every vertebra has a usable plan, else 1."""
+    return 0 if all(one.fitted.status.usable for one in plans) else 1
+
+
+def _plan(folder: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
+    """Read, plan, write and show."""
+    device = check_machine(settings)
+    case = read_case(folder)
+    check_writable(out)
+    plans = run_with_progress(case, settings, levels)
+    extra = {"device": device}
+    write_plan(out, case, plans, settings, lambda path: draw_overlay(case, plans, path), extra)
+    console = Console()
+    console.print(plan_table(plans))
+    for one in plans:
+        if not one.fitted.status.usable:
+            console.print(f"{one.fitted.level}: {one.fitted.reason}", highlight=False, soft_wrap=True)
+    console.print(f"Written to {out}.", highlight=False, soft_wrap=True)
+    return plans
+
+
+def check_machine(settings: Settings) -> str:
+    """The device that will compute.
+
+    Raises:
+        InputError: a device or renderer that is not here.
+    """
+    device = choose_device(settings.device)
+    if settings.renderer == "gsplat":
+        from importlib.util import find_spec
+
+        if device != "cuda" or find_spec("gsplat") is None:
+            raise InputError("--renderer", "", "gsplat", "torch or auto here (gsplat needs CUDA and spinedart[cuda])")
+    return device
+
+
+def run_with_progress(case: Case, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
+    """The pipeline with a bar on stderr, where that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    console = Console(stderr=True)
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    states = plan_case(case, settings, levels)
+    state = _next(states)  # what is wrong with the input shows here, before there is a bar in the way of its one line
+    with bar as progress:
+        task = progress.add_task("")
+        while isinstance(state, FitState):
+            names = " ".join(vertebra.level for vertebra in state.vertebrae)
+            words = f"fitting {names}: {state.stage}"
+            progress.update(task, description=words, total=state.total_steps, completed=state.step + 1)
+            state = _next(states)
+    return state
+
+
+def _next(states: Generator[FitState, None, tuple[Plan, ...]]) -> FitState | tuple[Plan, ...]:
+    """The next state, or the plans when there is none."""
+    try:
+        return next(states)
+    except StopIteration as end:
+        return end.value
+
+
+def plan_table(plans: Sequence[Plan]) -> Table:
+    """One row a vertebra: how the fit went and how much room each cannula has."""
+    table = Table(title="Plan (not for clinical use)", title_justify="left")
+    for heading in ("level", "fit", "expected error", "left cannula", "right cannula", "seconds"):
+        table.add_column(heading)
+    for one in plans:
+        quality = one.fitted.quality
+        room = {cannula.side: _room(found) for cannula, found in zip(one.cannulas, one.safety, strict=False)}
+        table.add_row(
+            one.fitted.level,
+            WORDS[one.fitted.status],
+            f"{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
+            room.get("left", "-"),
+            room.get("right", "-"),
+            f"{quality.seconds:.1f}" if quality else "-",
+        )
+    return table
+
+
+def _room(safety: Safety) -> str:
+    if safety.clearance_mm < 0:
+        return f"{safety.breach_direction} breach {-safety.clearance_mm:.1f} mm, {safety.grade}"
+    return f"{safety.clearance_mm:.1f} mm free, {safety.grade}"
+
+
+def evaluate(plan_folder: Path, truth: Path, out: Path | None) -> int:
+    """Measure a plan against the truth."""
+    models = {level: load_model(level) for level in _levels_with_model(plan_folder)}
+    found = evaluate_plan(plan_folder, truth, lambda one: anatomy_of_saved(one, models.get(one.fitted.level)))
+    table, text = as_text(level_table(found)), json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
+    if out is None:
+        Console(stderr=True).print(table, highlight=False, soft_wrap=True)
+        sys.stdout.write(text)
+        return 0
+    write_atomically(out, text.encode("utf-8"))
+    Console().print(table, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _levels_with_model(plan_folder: Path) -> list[str]:
+    known = available_levels()
+    return [one.fitted.level for one in read_plan(plan_folder).plans if one.fitted.level in known]
+
+
+def anatomy_of_saved(plan: Plan, model: ShapeModel | None) -> Anatomy | None:
+    """Where the pedicles of a saved vertebra are, if the installed atlas is the one that it was fitted with."""
+    vertebra = plan.fitted.vertebra
+    if vertebra is None or model is None or plan.vertices_mm is None or len(vertebra.coefficients) > model.rank:
+        return None
+    placed = vertebra.place(model.instance(vertebra.level, vertebra.coefficients))
+    difference = np.abs(_extremes(placed) - _extremes(plan.vertices_mm)).max()
+    return anatomy_of(placed, model, vertebra.pose) if difference < SAME_SURFACE_MM else None
+
+
+def _extremes(points: np.ndarray) -> np.ndarray:
+    """(6,) the bounding box: files merge and reorder vertices, that stays."""
+    return np.concatenate([points.min(0), points.max(0)])

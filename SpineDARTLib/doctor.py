@@ -1,0 +1,126 @@
+"""What is in use on this machine, and why: the first thing to ask for when something is odd."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__
+from .errors import InputError
+from .resources import VARIABLE, resource_folder
+
+PACKAGES = ("numpy", "scipy", "vtk", "SimpleITK", "pydicom", "roma", "matplotlib", "nanodrr")
+
+
+def report() -> int:
+    """Print one line a part; 0 when a case can be planned here, 1 when something needed is missing."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    fine = True
+    for name, find in PARTS.items():
+        try:
+            found, why = find()
+        except Exception as error:
+            fine = False
+            found, why = "broken", " ".join(f"{type(error).__name__}: {error}".split())
+        table.add_row(f"[bold]{name}[/]", found, f"[dim]{why}[/]")
+    console = Console()
+    console.print(table)
+    if not fine:
+        console.print("Something needed is missing: see the lines marked broken.")
+    return 0 if fine else 1
+
+
+def _spinedart() -> tuple[str, str]:
+    return __version__, str(Path(__file__).resolve().parent)
+
+
+def _python() -> tuple[str, str]:
+    return platform.python_version(), f"{sys.executable} on {platform.platform()}"
+
+
+def _packages() -> tuple[str, str]:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} MISSING")
+    return ", ".join(found), ""
+
+
+def _torch() -> tuple[str, str]:
+    import torch
+
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU only"
+    return torch.__version__, f"{built}; {torch.get_num_threads()} threads"
+
+
+def _device() -> tuple[str, str]:
+    import torch
+
+    from .render.device import choose_device
+
+    chosen = choose_device("auto")
+    if chosen == "cuda":
+        return chosen, f"{torch.cuda.get_device_name()}; asked for with --device auto"
+    reason = "torch is built without CUDA" if torch.version.cuda is None else "torch finds no CUDA device"
+    return chosen, f"{reason}; MPS is taken only when asked for"
+
+
+def _renderer() -> tuple[str, str]:
+    import torch
+
+    from .render.device import choose_device
+    from .render.renderer import choose_backend
+
+    device = torch.device(choose_device("auto"))
+    chosen = choose_backend("auto", device)
+    there = find_spec("gsplat") is not None
+    why = "gsplat needs CUDA" if device.type != "cuda" else "gsplat is " + ("installed" if there else "not installed")
+    return chosen, why
+
+
+def _atlas() -> tuple[str, str]:
+    from .atlas.files import available_levels, load_model
+
+    folder = resource_folder("atlas")
+    regions: dict[str, str] = {}
+    for level in available_levels():
+        if not any(level in levels for levels in regions.values()):
+            model = load_model(level)
+            people = f"{len(model.subjects)} subjects, {model.rank} modes, {' '.join(model.levels)}"
+            regions[model.region] = people
+    if not regions:
+        raise InputError(folder, "", "no region", "a shape model in it")
+    words = "; ".join(f"{region} ({people})" for region, people in regions.items())
+    chosen = f"{VARIABLE} is set" if os.environ.get(VARIABLE) else "found beside or inside the package"
+    return words, f"{folder}; {chosen}"
+
+
+def _weights() -> tuple[str, str]:
+    return "none", "this version has no networks: vertebrae are located by clicks, X-rays compared by gradient-ncc"
+
+
+def _sample() -> tuple[str, str]:
+    return "found", str(resource_folder("sample"))
+
+
+PARTS: dict[str, Callable[[], tuple[str, str]]] = {
+    "SpineDART": _spinedart,
+    "Python": _python,
+    "packages": _packages,
+    "torch": _torch,
+    "device": _device,
+    "renderer": _renderer,
+    "atlas": _atlas,
+    "weights": _weights,
+    "sample": _sample,
+}

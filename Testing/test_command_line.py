@@ -1,0 +1,172 @@
+"""The command line: exit codes, one line for what is wrong, and the main job from end to end on a tiny case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from SpineDARTLib import commands
+from SpineDARTLib.__main__ import main
+from SpineDARTLib.cli import split_levels
+from SpineDARTLib.config import Settings
+from SpineDARTLib.errors import InputError
+from SpineDARTLib.io.case import read_case
+from SpineDARTLib.plan.planning import plan_vertebra
+from SpineDARTLib.resources import resource_folder
+from SpineDARTLib.simulate.phantom import models_of
+from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
+
+
+@pytest.fixture(scope="module")
+def sample() -> Path:
+    try:
+        return resource_folder("sample")
+    except InputError as error:
+        pytest.skip(f"no sample case: {error}")
+
+
+@pytest.fixture
+def quick(monkeypatch, sample):
+    """The pipeline without its fit: every level at its true pose with the mean shape, but those named."""
+    lost: list[str] = []
+    poses = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))["vertebrae"]
+
+    def plan_case(case, settings, levels):
+        found = []
+        for step, seed in enumerate(one for one in case.seeds if not levels or one.level in levels):
+            model = models_of([seed.level])[seed.level]
+            vertebra = Vertebra(seed.level, np.array(poses[seed.level]["pose"]), 1.0, np.zeros(model.rank))
+            yield FitState("coarse", step, 3, {}, (vertebra,))
+            missing = seed.level in lost
+            status = Status.NOT_INITIALISED if missing else Status.CONVERGED
+            reason = f"{seed.level} was not found: click its centre in both views" if missing else ""
+            fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra)
+            found.append(plan_vertebra(fitted, model, settings.plan))
+        return tuple(found)
+
+    monkeypatch.setattr(commands, "plan_case", plan_case)
+    return lost
+
+
+def test_plan_writes_a_folder_and_says_what_it_found(quick, sample, tmp_path, capsys):
+    out = tmp_path / "plan"
+    assert main(["plan", str(sample), "--out", str(out), "--levels", "l2,L4", "--diameter-mm", "4.2"]) == 0
+    written = json.loads((out / "plan.json").read_text(encoding="utf-8"))
+    assert [entry["level"] for entry in written["vertebrae"]] == ["L2", "L4"]
+    assert written["vertebrae"][0]["cannulas"][0]["diameter_mm"] == 4.2
+    assert {"overlay.png", "history.npz", "L2.stl", "L4_right.mrk.json"} <= {path.name for path in out.iterdir()}
+    shown = capsys.readouterr().out
+    assert "not for clinical use" in shown.lower() and "L4" in shown
+
+
+def test_one_lost_vertebra_leaves_the_others_and_exit_1(quick, sample, tmp_path, capsys):
+    quick.append("L3")
+    assert main(["plan", str(sample), "--out", str(tmp_path / "plan")]) == 1
+    assert "L3 was not found: click its centre" in capsys.readouterr().out
+    written = json.loads((tmp_path / "plan" / "plan.json").read_text(encoding="utf-8"))["vertebrae"]
+    assert [bool(entry["cannulas"]) for entry in written] == [True, False, True]
+
+
+def test_demo_and_evaluate(quick, sample, tmp_path, capsys):
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out)]) == 0
+    assert "Dice" in capsys.readouterr().out
+    assert main(["evaluate", str(out), "--truth", str(sample / "truth")]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert set(found["levels"]) == {"L2", "L3", "L4"}
+    assert found["levels"]["L3"]["dice"] > 0.7
+    assert set(found["levels"]["L3"]["cannulas_in_truth"]) == {"left", "right"}
+    assert "Dice" in said.err
+    assert main(["evaluate", str(out), "--truth", str(sample), "--out", str(tmp_path / "found.json")]) == 0
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan"], ["CASE", "--out"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--device", "abacus"], ["abacus", "--device", "cpu"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--frobnicate"], ["--frobnicate"]),
+        (["operate"], ["operate", "plan"]),
+        (["plan", "{tmp}/nowhere", "--out", "{tmp}/x"], ["nowhere", "no such file"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--levels", "L9"], ["--levels", "L9", "L5"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--levels", "T4"], ["--levels", "T4", "L2"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "-3"], ["--diameter-mm", "-3"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "nan"], ["--diameter-mm", "nan"]),
+        (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
+        (["plan", "{sample}", "--out", "{tmp}"], ["other files"]),
+        (["evaluate", "{tmp}/nowhere", "--truth", "{sample}"], ["nowhere"]),
+        (["evaluate", "{sample}", "--truth", "{sample}"], ["plan.json"]),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_2(arguments, words, sample, tmp_path, capsys):
+    (tmp_path / "file.txt").write_text("x")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    places = {"sample": sample, "tmp": tmp_path, "file": tmp_path / "file.txt"}
+    assert main([argument.format(**places) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("spinedart: ") and said.count("\n") == 1, said
+    for word in words:
+        assert word in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_internal_errors_are_exit_3(monkeypatch, sample, tmp_path, capsys, debug):
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(commands, "plan_case", broken)
+    arguments = ["plan", str(sample), "--out", str(tmp_path / "x"), *(["--debug"] if debug else [])]
+    assert main(arguments) == 3
+    said = capsys.readouterr().err
+    assert "internal error: RuntimeError: two lines" in said
+    assert ("Traceback" in said) == debug
+    assert not (tmp_path / "x").exists()
+
+
+def test_interrupting_writes_nothing(monkeypatch, sample, tmp_path, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "plan_case", interrupted)
+    assert main(["plan", str(sample), "--out", str(tmp_path / "x")]) == 130
+    assert not (tmp_path / "x").exists()
+
+
+def test_help_and_version(capsys):
+    assert main(["--help"]) == 0
+    assert main([]) == 0
+    assert "Not for clinical use" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("spinedart ")
+
+
+def test_doctor(capsys):
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    for word in ("Python", "torch", "device", "renderer", "L1-L5", "weights", "none"):
+        assert word in said
+
+
+def test_split_levels():
+    assert split_levels("") is None
+    assert split_levels(" l3, T12,L3 ") == ("L3", "T12")
+
+
+def test_a_plan_of_another_atlas_gives_no_anatomy(quick, sample):
+    case = read_case(sample)
+    states = commands.plan_case(case, Settings(), ("L3",))
+    try:
+        while True:
+            next(states)
+    except StopIteration as end:
+        plan = end.value[0]
+    model = models_of(["L3"])["L3"]
+    assert commands.anatomy_of_saved(plan, model) is not None
+    moved = Plan(plan.fitted, plan.vertices_mm + [0.0, 0.3, 0.0], plan.faces)
+    assert commands.anatomy_of_saved(moved, model) is None
