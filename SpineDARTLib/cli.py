@@ -14,13 +14,13 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
 from . import __version__
-from .config import Device, PlanSettings, Renderer, Settings
+from .config import Device, PlanSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
 from .types import LEVELS
 
@@ -46,8 +46,6 @@ class HowToFit(Common):
 
     device: Device = Settings.device
     """What computes; auto takes CUDA where there is one."""
-    similarity: Similarity = "gradient-ncc"
-    """How X-rays are compared."""
     renderer: Renderer = Settings.renderer
     """What draws the vertebrae; auto takes gsplat on CUDA where it is installed."""
     diameter_mm: float = PlanSettings.cannula_diameter_mm
@@ -55,7 +53,7 @@ class HowToFit(Common):
     seed: int = Settings.seed
     """Of everything random: the same seed gives the same plan."""
 
-    def settings(self) -> Settings:
+    def settings(self, similarity: SimilarityName = Settings.similarity) -> Settings:
         """The library's settings.
 
         Raises:
@@ -64,7 +62,7 @@ class HowToFit(Common):
         if not 0.5 <= self.diameter_mm <= 10.0:
             raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
         cannula = PlanSettings(cannula_diameter_mm=self.diameter_mm)
-        return Settings(self.device, self.similarity, self.renderer, self.seed, plan=cannula)
+        return Settings(self.device, similarity, self.renderer, self.seed, plan=cannula)
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,13 @@ class Demo(HowToFit):
 
     out: Path = field(default_factory=lambda: Path("output") / "demo")
     """Plan folder to write."""
+    similarity: Similarity = "gradient-ncc"
+    """How X-rays are compared."""
 
     def run(self) -> int:
         from .commands import demo
 
-        return demo(self.out, self.settings())
+        return demo(self.out, self.settings(self.similarity))
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,13 @@ class Plan(HowToFit):
     """Plan folder to write."""
     levels: Annotated[str, arg(metavar="L3,L4")] = ""
     """Only these levels of the case; all when absent."""
+    similarity: Similarity = "gradient-ncc"
+    """How X-rays are compared."""
 
     def run(self) -> int:
         from .commands import plan
 
-        return plan(self.case, self.out, self.settings(), split_levels(self.levels))
+        return plan(self.case, self.out, self.settings(self.similarity), split_levels(self.levels))
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,27 @@ class Evaluate(Common):
 
 
 @dataclass(frozen=True)
+class Benchmark(HowToFit):
+    """Plan many cases with known truth, each with an atlas that has not seen its person, and measure."""
+
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")] = field(kw_only=True)
+    """Folder of case folders with truth/ in them."""
+    out: Annotated[Path, arg(metavar="DIR")] = field(default_factory=lambda: Path("output") / "benchmark")
+    """Results, one file a case; a run that was interrupted goes on from them."""
+    methods: Annotated[tuple[str, ...], arg(metavar="METHOD")] = (Settings.similarity,)
+    """Similarities to compare: gradient-ncc, ncc."""
+    workers: int = 1
+    """Processes."""
+
+    def run(self) -> int:
+        from .comparing import run_benchmark
+
+        if self.workers < 1:
+            raise InputError("--workers", "", self.workers, "1 or more")
+        return run_benchmark(self.folder, self.out, split_methods(self.methods), self.settings(), self.workers)
+
+
+@dataclass(frozen=True)
 class Doctor(Common):
     """Say which Python, torch, device, renderer, atlas and weights are in use, and why."""
 
@@ -128,6 +151,7 @@ Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Plan, subcommand("plan")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Benchmark, subcommand("benchmark")]
     | Annotated[Doctor, subcommand("doctor")]
 )
 
@@ -145,6 +169,20 @@ def split_levels(text: str) -> tuple[str, ...] | None:
         if level not in LEVELS:
             raise InputError("--levels", "", level, f"levels from {LEVELS[0]} to {LEVELS[-1]}, as in L3,L4")
     return levels
+
+
+def split_methods(texts: Sequence[str]) -> tuple[Similarity, ...]:
+    """("ncc,gradient-ncc",) and ("ncc", "gradient-ncc") are the same.
+
+    Raises:
+        InputError: something that is no method.
+    """
+    known: dict[str, Similarity] = {name: name for name in get_args(Similarity)}
+    methods = tuple(dict.fromkeys(part for text in texts for part in text.split(",") if part))
+    for method in methods or ("nothing",):
+        if method not in known:
+            raise InputError("--methods", "", method, " or ".join(known))
+    return tuple(known[method] for method in methods)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -171,7 +209,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"internal error: {what} (--debug shows where; please report it)", INTERNAL)
 
 
-def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Doctor | int:
+def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Benchmark | Doctor | int:
     """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
     description = "Plans vertebroplasty from two X-rays. Not for clinical use."
     said = io.StringIO()

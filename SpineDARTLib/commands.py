@@ -12,17 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from .atlas.files import available_levels, load_model
 from .atlas.model import ShapeModel
 from .config import Settings
 from .errors import InputError
 from .evaluate.compare import as_text, evaluate_plan, evaluate_plans, level_table
 from .io.case import read_case
 from .io.files import write_atomically
-from .io.plan import check_writable, plain, read_plan, write_plan
+from .io.plan import check_writable, plain, write_plan
 from .io.truth import read_truth
 from .overlay import WORDS, draw_overlay
-from .pipeline import plan_case
+from .pipeline import load_models, plan_case
 from .plan.anatomy import Anatomy, anatomy_of
 from .render.device import choose_device
 from .resources import resource_folder
@@ -139,7 +138,7 @@ def _room(safety: Safety) -> str:
 
 def evaluate(plan_folder: Path, truth: Path, out: Path | None) -> int:
     """Measure a plan against the truth."""
-    models = {level: load_model(level) for level in _levels_with_model(plan_folder)}
+    models = load_models()
     found = evaluate_plan(plan_folder, truth, lambda one: anatomy_of_saved(one, models.get(one.fitted.level)))
     table, text = as_text(level_table(found)), json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
     if out is None:
@@ -149,11 +148,6 @@ def evaluate(plan_folder: Path, truth: Path, out: Path | None) -> int:
     write_atomically(out, text.encode("utf-8"))
     Console().print(table, highlight=False, soft_wrap=True)
     return 0
-
-
-def _levels_with_model(plan_folder: Path) -> list[str]:
-    known = available_levels()
-    return [one.fitted.level for one in read_plan(plan_folder).plans if one.fitted.level in known]
 
 
 def anatomy_of_saved(plan: Plan, model: ShapeModel | None) -> Anatomy | None:

@@ -33,7 +33,7 @@ class RenderSettings:
 class SimilaritySettings:
     """The image measures; pixels of the fit's own pictures (about 1 mm at the spine)."""
 
-    scales: int = 3
+    scales: int = 2
     blur_px: float = 1.0
     window_px: float = 8.0
     strength_floor: float = 0.05
@@ -79,6 +79,10 @@ class FitSettings:
     scale_weight: float = 0.01
     pose_weight: float = 0.01
     """Of half the squared departure from the start, in standard deviations of where a click may be wrong."""
+    column_weight: float = 0.02
+    """Of half the squared departure of a vertebra's links to its neighbours from the usual ones."""
+    settled: float = 3e-4
+    """Gain in a vertebra's score (1 is a perfect picture) below which a stage stops early."""
     landmark_weight: float = 0.02
     confident_mm: float = 3.0
     """Predicted mean surface distance above which a fit is "low_confidence"."""

@@ -1,4 +1,4 @@
-"""Where the shipped files are: atlas, weights, samples; in a source tree, an installed wheel or an installed extension."""
+"""Where the shipped files are: atlas, weights, samples; in a source tree, a wheel or an installed extension."""
 
 from __future__ import annotations
 

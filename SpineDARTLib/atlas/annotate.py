@@ -1,7 +1,7 @@
 """Anatomy on the template, once: landmarks, named regions, pedicle rims and cannulas.
 
-Everything is found by rules on the symmetric template itself (sections, extremes, directions of the surface) for the left
-side and mirrored to the right; since all shapes share the template's vertices, it holds on every vertebra of the atlas.
+Everything is found by rules on the symmetric template itself (sections, extremes, directions of the surface) for the
+left side and mirrored to the right; since all shapes share the template's vertices, it holds on every vertebra.
 Left is the patient's left, -x. The rules are written for a vertebra in the model's frame (``template.stand_upright``).
 """
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .mesh import Template, edges_of, vertex_areas, vertex_normals
 from .model import Anchor
 from .sections import loop_area, narrowest, section_loops
-from .template import Template, edges_of, vertex_areas, vertex_normals
 
 TARGET_DEPTH = 0.72
 """Where the tip of the cannula lies between posterior (0) and anterior wall (1): in the anterior third (AO)."""
 TARGET_MIDLINE_MM = 6.0
-"""The tip stays on its own side of the midline (clinical.md: close to but not across it)."""
+"""How far the tip stays on its own side of the midline (close to but not across it), for lumbar bodies."""
 PEDICLE_GROWTH = 1.45
 """The pedicle ends where its section has grown to so many times the isthmus's."""
 
@@ -56,13 +56,17 @@ def annotate(template: Template) -> Annotations:
 
 
 def cannulas_on(
-    template: Template, regions: Mapping[str, np.ndarray], landmarks: Mapping[str, Anchor]
+    template: Template,
+    regions: Mapping[str, np.ndarray],
+    landmarks: Mapping[str, Anchor],
+    midline_mm: float = TARGET_MIDLINE_MM,
 ) -> dict[str, dict[str, Anchor]]:
     """Both cannulas for a symmetric shape of the template (its own, or a region's mean in its place).
 
-    Through the isthmus's centre to the anterior third of the body; the entry is where that line leaves the bone behind.
+    Through the isthmus's centre to the anterior third of the body, ``midline_mm`` short of the midline; the entry is
+    where that line leaves the bone behind.
     """
-    left = _left_cannula(template, regions, landmarks)
+    left = _left_cannula(template, regions, landmarks, midline_mm)
     return {"left": left, "right": {name: _mirrored(anchor, template) for name, anchor in left.items()}}
 
 
@@ -76,7 +80,7 @@ def _left_pedicle(template: Template) -> _Pedicle:
     )
     loops = section_loops(vertices, faces, np.array([0.0, wall - 3.0, 0.0]), np.array([0.0, 1.0, 0.0]))
     start = min((loop for loop in loops if loop[:, 0].mean() < -5), key=lambda loop: abs(loop[:, 0].mean() + 16))
-    area, centre, axis, loop = narrowest(vertices, faces, loop_area(start)[1], axes, np.arange(-4.0, 5.0))
+    area, centre, axis, _ = narrowest(vertices, faces, loop_area(start)[1], axes, np.arange(-4.0, 5.0))
     ends = []
     for direction in (1.0, -1.0):
         reach = 0.0
@@ -254,7 +258,7 @@ def _backup_landmarks(template: Template, normals: np.ndarray, regions: Mapping[
 
 
 def _left_cannula(
-    template: Template, regions: Mapping[str, np.ndarray], landmarks: Mapping[str, Anchor]
+    template: Template, regions: Mapping[str, np.ndarray], landmarks: Mapping[str, Anchor], midline_mm: float
 ) -> dict[str, Anchor]:
     vertices = template.vertices
     back, front = landmarks["body_posterior"].on(vertices), landmarks["body_anterior"].on(vertices)
@@ -262,7 +266,7 @@ def _left_cannula(
     plates = []
     for name in ("superior_endplate", "inferior_endplate"):
         plate = regions[name]
-        flat = ((vertices[plate, :2] - (-TARGET_MIDLINE_MM, depth)) ** 2).sum(1)
+        flat = ((vertices[plate, :2] - (-midline_mm, depth)) ** 2).sum(1)
         plates.append(_around(template, vertices[plate[flat.argmin()]], plate, 5.0))
     # Midway between the endplates, so that it stays at mid-height in a collapsed body.
     target = Anchor(np.r_[plates[0].indices, plates[1].indices], np.r_[plates[0].weights, plates[1].weights] / 2)

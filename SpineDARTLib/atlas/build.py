@@ -22,11 +22,12 @@ from ..types import LEVELS
 from .annotate import Annotations, annotate, cannulas_on
 from .files import Region, model_of, write_region
 from .learn import Frame, Samples
+from .mesh import Template, similarity
 from .model import ShapeModel
 from .refine import fit_model
-from .register import Registered, Target, align, make_target, register, similarity
+from .register import Registered, Target, align, make_target, register
 from .surfaces import CLOUTHIER_SUBJECT, Surface, read_clouthier, read_surfaces
-from .template import Template, make_template
+from .template import make_template
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,10 @@ REGIONS: Mapping[str, Mapping[str, float]] = {
     "L1-L5": {"T12": 0.3, "L1": 1.0, "L2": 1.0, "L3": 1.0, "L4": 1.0, "L5": 1.0},
     "T9-T12": {"T9": 1.0, "T10": 1.0, "T11": 1.0, "T12": 1.0, "L1": 0.5, "L2": 0.5},
 }
-"""Region to its levels and what each counts for in the modes; those below 1 belong to another region and lend support."""
+"""Region to its levels and what each counts for in the modes; those below 1 belong elsewhere and lend support."""
+TARGET_MIDLINE_MM = {"L1-L5": 6.0, "T9-T12": 9.0}
+"""Where a region's cannulas end beside the midline: thoracic pedicles run almost straight ahead (clinical morphometry:
+their transverse angle falls from 15 degrees to none down to T12), and so must a line through them."""
 LICENCES = (
     "VerSe masks: CC BY-SA 4.0 (Loeffler 2020, Sekuboyina 2021)",
     "Madsen L1 surfaces: Apache-2.0, made from VerSe, CC BY-SA 4.0",
@@ -148,7 +152,7 @@ def _own_cannulas(region: Region) -> Annotations:
     means = model_of(region).means
     mean = replace(region.template, vertices=np.mean([means[level] for level in region.levels], axis=0))
     notes = region.annotations
-    return replace(notes, cannulas=cannulas_on(mean, notes.regions, notes.landmarks))
+    return replace(notes, cannulas=cannulas_on(mean, notes.regions, notes.landmarks, TARGET_MIDLINE_MM[region.name]))
 
 
 FRAME = (

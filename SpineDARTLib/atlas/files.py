@@ -1,4 +1,4 @@
-"""The atlas on disk: one ``.npz`` and one ``.json`` a region; corresponding shapes, from which models are learned at load.
+"""The atlas on disk: one ``.npz`` and one ``.json`` a region; corresponding shapes, from which a model is learned.
 
 ``<region>.json`` says what is in it, of whom, from where and under which licence; ``<region>.npz`` holds the template,
 every shape (int16, a fixed fraction of a millimetre) and the annotations. Leaving a person out is a new learning.
@@ -6,9 +6,8 @@ every shape (int16, a fixed fraction of a millimetre) and the annotations. Leavi
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..io.files import write_atomically
 from ..resources import resource_folder
 from ..types import LEVELS
 from .annotate import Annotations
 from .learn import Frame, Samples, learn
+from .mesh import Template
 from .model import Anchor, ShapeModel
-from .template import Template
 
 FORMAT = "spinedart-atlas/1"
 QUANTUM_MM = 1 / 200
@@ -198,19 +198,9 @@ def write_region(region: Region, folder: Path) -> Path:
         "regions": list(notes.regions),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / f"{region.name}.npz", lambda file: np.savez_compressed(file, **arrays))
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_atomically(folder / f"{region.name}.npz", packed.getvalue())
     text = json.dumps(header, indent=1, ensure_ascii=False) + "\n"
-    _write_whole(folder / f"{region.name}.json", lambda file: file.write(text.encode("utf-8")))
+    write_atomically(folder / f"{region.name}.json", text.encode("utf-8"))
     return folder / f"{region.name}.json"
-
-
-def _write_whole(path: Path, write) -> None:
-    """Write to a temporary name beside the file, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """From corresponding shapes to a model: means by level, size apart from shape, shared modes.
 
-Done every time that a model is loaded, so that leaving people out is exact: nothing of them is in means, modes or scale.
+Done every time that a model is loaded, so that leaving people out is exact: nothing of them is in means, modes, scale.
 
 - Pose and size go first: every shape is brought onto its level's mean by rotation, translation and scale.
 - Level means come from one mixed model: a smooth curve over the levels, a deviation of each person shared by that
@@ -14,11 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from scipy.sparse import csc_matrix
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
-from .register import similarity, surface_laplacian
+from .mesh import similarity, surface_laplacian
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 ROUNDS = 3
@@ -144,8 +143,8 @@ def learn(
     return Learned(chosen, modes, deviations, float(spread))
 
 
-def _align_all(samples: Samples, means: np.ndarray, laplacian: csc_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """(s, n, 3) every shape on its level's mean at that mean's size, and (s,) the logarithms of the sizes taken away."""
+def _align_all(samples: Samples, means: np.ndarray, laplacian: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """(s, n, 3) every shape on its level's mean at that mean's size, and (s,) the logarithms of the sizes removed."""
     aligned, logs = np.empty_like(means), np.empty(len(means))
     for i, (shape, known, mean) in enumerate(zip(samples.shapes, samples.known, means, strict=True)):
         scale, rotation, move = similarity(shape[known], mean[known])
@@ -156,7 +155,7 @@ def _align_all(samples: Samples, means: np.ndarray, laplacian: csc_matrix) -> tu
     return aligned, logs
 
 
-def _extend(residual: np.ndarray, known: np.ndarray, laplacian: csc_matrix) -> np.ndarray:
+def _extend(residual: np.ndarray, known: np.ndarray, laplacian: csr_array) -> np.ndarray:
     """What a cut-off part differs from the mean by: the smooth continuation of the part that was seen."""
     rows = laplacian[~known]
     return np.linalg.solve(rows[:, ~known].toarray(), -(rows[:, known] @ residual[known]))
@@ -192,12 +191,14 @@ def _mode_weights(samples: Samples, index: np.ndarray) -> tuple[np.ndarray, np.n
     return weights, np.sqrt(people / np.maximum(people - 1.0, 1.0))
 
 
-def _modes(residuals: np.ndarray, weights: np.ndarray, frame: Frame, template: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+def _modes(
+    residuals: np.ndarray, weights: np.ndarray, frame: Frame, template: np.ndarray, rank: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of the residuals and their mirror images, with far parts of the bone let vary apart.
 
     A few people make distant parts look coupled that are not. The covariance is therefore multiplied by a kernel of
-    distance (localised, as by Wilms 2017): every residual times every root of the kernel is a row of its own. With every
-    mirror image in, a component is symmetric or antisymmetric: half of the vertices tell each kind.
+    distance (localised, as by Wilms 2017): every residual times every root of the kernel is a row of its own. With
+    every mirror image in, a component is symmetric or antisymmetric: half of the vertices tell each kind.
     """
     half = np.flatnonzero(frame.partner >= np.arange(len(frame.partner)))
     # Both sides of a pair count: the half stands for the whole with these factors, and orthonormal stays orthonormal.
@@ -242,7 +243,7 @@ def _kernel_roots(vertices: np.ndarray) -> np.ndarray:
 
 
 def _principal(rows: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues (k,) of rows' x rows and their vectors (k, columns), by a subspace grown from the rows."""
+    """The largest eigenvalues (k,) of rows' x rows and their vectors (k, columns), by a random subspace."""
     start = np.random.default_rng(0).standard_normal((len(rows), rank + 15)).astype(np.float32)
     basis = np.linalg.qr(rows.T @ start)[0]
     for _ in range(2):

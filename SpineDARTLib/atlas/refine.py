@@ -1,4 +1,4 @@
-"""Fit a shape model to a surface: pose, size and coefficients under the prior. For correspondences and for measuring."""
+"""Fit a shape model to a surface: pose, size, coefficients under the prior. For correspondences and for measuring."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .mesh import similarity, vertex_normals
 from .model import ShapeModel
-from .register import NORMAL_MM, Matcher, Target, align, similarity
-from .template import vertex_normals
+from .register import NORMAL_MM, Matcher, Target, align
 
 SIGMAS_MM = (3.0, 2.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0)
 """Noise granted to a matched vertex, round by round. Neighbouring vertices err together: see ``INDEPENDENT``."""

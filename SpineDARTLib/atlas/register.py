@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import coo_matrix, csc_matrix, diags, identity
+from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
+from .mesh import Template, similarity, surface_laplacian, vertex_areas, vertex_normals
 from .surfaces import Surface
-from .template import Template, edges_of, vertex_areas, vertex_normals
 
 TILTS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
 """Starts: lumbar lordosis and thoracic kyphosis tilt a vertebra in the sagittal plane."""
@@ -94,7 +94,7 @@ def align(shape: np.ndarray, faces: np.ndarray, target: Target) -> np.ndarray:
     """(n, 3) the shape moved, turned and scaled onto the target: the best of several sagittal tilts."""
     sample = np.arange(0, len(shape), 3)
     normals = vertex_normals(shape, faces)[sample]
-    tree = cKDTree(np.hstack([target.points, target.normals * NORMAL_MM]))
+    tree = KDTree(np.hstack([target.points, target.normals * NORMAL_MM]))
     size = np.sqrt(target.points.var(0).sum() / shape.var(0).sum())
     best, found = np.inf, shape
     for tilt in TILTS_DEG:
@@ -112,22 +112,6 @@ def align(shape: np.ndarray, faces: np.ndarray, target: Target) -> np.ndarray:
     return found
 
 
-def similarity(
-    source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, scaled: bool = True
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale, rotation (3, 3) and translation (3,) that bring (n, 3) points onto their partners (Umeyama 1991)."""
-    weights = np.ones(len(source)) if weights is None else weights
-    weights = weights / weights.sum()
-    middle, goal = weights @ source, weights @ target
-    covariance = (target - goal).T @ ((source - middle) * weights[:, None])
-    left, singular, right = np.linalg.svd(covariance)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation = left * sign @ right
-    spread = weights @ ((source - middle) ** 2).sum(1)
-    scale = float(singular @ sign / spread) if scaled else 1.0
-    return scale, rotation, goal - scale * rotation @ middle
-
-
 @dataclass(frozen=True)
 class Match:
     """Where each vertex should go, how much that counts, and how far it lies from the surface."""
@@ -143,7 +127,7 @@ class Matcher:
     def __init__(self, target: Target, normal_mm: float) -> None:
         self._target = target
         self._normal_mm = normal_mm
-        self._tree = cKDTree(np.hstack([target.points, target.normals * normal_mm]))
+        self._tree = KDTree(np.hstack([target.points, target.normals * normal_mm]))
 
     def forward(self, vertices: np.ndarray, normals: np.ndarray) -> Match:
         """Each vertex to its place on the target's nearest tangent plane; nothing where the scan was cut."""
@@ -164,7 +148,7 @@ class Matcher:
     def backward(self, vertices: np.ndarray, normals: np.ndarray, farther_than_mm: float = 0.0) -> Match:
         """Each vertex to the mean of the target points that are nearest to it (of those at least so far away)."""
         target = self._target
-        tree = cKDTree(np.hstack([vertices, normals * self._normal_mm]))
+        tree = KDTree(np.hstack([vertices, normals * self._normal_mm]))
         nearest = tree.query(np.hstack([target.points, target.normals * self._normal_mm]))[1]
         offset = target.points - vertices[nearest]
         agree = np.clip(np.einsum("ij,ij->i", normals[nearest], target.normals), 0, 1)
@@ -215,14 +199,6 @@ def _spread(points: np.ndarray, count: int) -> np.ndarray:
     return np.array(chosen)
 
 
-def surface_laplacian(faces: np.ndarray, count: int) -> csc_matrix:
-    """(n, n) uniform graph Laplacian, rows averaging to zero."""
-    edges = edges_of(faces)
-    rows, columns = np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]]
-    adjacency = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
-    return (identity(count) - diags(1.0 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency).tocsc()
-
-
 def folded(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(n,) the vertices of triangles that face away from the surface around them."""
     corners = vertices[faces]
@@ -236,7 +212,7 @@ def folded(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray:
     """Onto the surface itself by a displacement that is smooth over the surface; folds are smoothed out."""
     laplacian = surface_laplacian(template.faces, len(start))
-    smooth = (laplacian.T @ laplacian).tocsc()
+    smooth = laplacian.T @ laplacian
     matcher = Matcher(target, NORMAL_MM / 2)
     vertices = start
     for stiffness in FINE_STIFFNESS:
@@ -246,17 +222,16 @@ def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray
         far = 0.5 * back.weight
         pull = near[:, None] * (there.goal - start) + far[:, None] * (back.goal - start)
         # The whole displacement since the start is kept smooth, not each step's: the triangles stay in order.
-        vertices = start + splu((diags(near + far + 1e-3) + stiffness * smooth).tocsc()).solve(pull)
+        vertices = start + splu(csc_array(diags_array(near + far + 1e-3) + stiffness * smooth)).solve(pull)
     return _unfold(vertices, template.faces, laplacian)
 
 
-def _unfold(vertices: np.ndarray, faces: np.ndarray, laplacian: csc_matrix) -> np.ndarray:
+def _unfold(vertices: np.ndarray, faces: np.ndarray, laplacian: csr_array) -> np.ndarray:
     """Smooth the surface where triangles are folded, and only there."""
-    rows = laplacian.tocsr()
     for _ in range(UNFOLDING):
         wrong = folded(vertices, faces)
         if not wrong.any():
             break
-        wrong |= np.asarray(abs(rows) @ wrong.astype(float)) > 0
-        vertices = np.where(wrong[:, None], vertices - rows @ vertices, vertices)
+        wrong |= np.asarray(abs(laplacian) @ wrong.astype(float)) > 0
+        vertices = np.where(wrong[:, None], vertices - laplacian @ vertices, vertices)
     return vertices

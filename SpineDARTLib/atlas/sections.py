@@ -8,7 +8,7 @@ import numpy as np
 def section_loops(vertices: np.ndarray, faces: np.ndarray, point: np.ndarray, normal: np.ndarray) -> list[np.ndarray]:
     """The closed loops in which a plane cuts a closed surface: (k, 3) points each, in order.
 
-    Every crossed edge of the mesh is one point, shared by the two triangles beside it, so the loops close by themselves.
+    Every crossed edge of the mesh is one point, shared by the two triangles beside it, so the loops close.
     """
     height = (vertices - point) @ normal
     height = np.where(np.abs(height) < 1e-9, 1e-9, height)

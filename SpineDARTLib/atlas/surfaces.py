@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
-import vtk
 from scipy import ndimage
-from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..errors import InputError
+from ..io.mesh import outward, read_mesh
+from ..io.volume import read_itk
 from ..types import VERSE_LABELS
 
 MASKS: Mapping[str, str] = {
@@ -76,22 +75,18 @@ def read_surfaces(folder: Path, levels: tuple[str, ...]) -> Iterator[Surface]:
 
 def read_mask(folder: Path, name: str, subject: str, levels: tuple[str, ...]) -> Iterator[Surface]:
     """The given levels' surfaces in a label volume with VerSe numbering, as far as it has them."""
-    path = _existing(folder / name)
-    image = sitk.ReadImage(str(path))
-    labels = sitk.GetArrayFromImage(image)
-    index_to_ras = np.diag([-1.0, -1.0, 1.0]) @ np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    origin = np.array([-1.0, -1.0, 1.0]) * image.GetOrigin()
+    labels, to_ras = read_itk(_existing(folder / name))
+    spacing = np.linalg.norm(to_ras[:3, :3], axis=0)
     for level in levels:
         mask = labels == VERSE_LABELS[level]
         if not mask.any():
             continue
+        # The array's order is the affine's reversed: plane, row, column.
         corner, inside = _crop(mask)
-        vertices, faces = mask_surface(inside, np.array(image.GetSpacing())[::-1])
-        indices = vertices[:, ::-1] / image.GetSpacing() + corner[::-1]
-        vertices = indices @ index_to_ras.T + origin
-        faces = faces if np.linalg.det(index_to_ras) < 0 else faces[:, ::-1]
-        vertices, faces = outward(vertices, faces)
-        yield Surface(subject, level, vertices, faces, name, _cut_planes(subject, level, vertices))
+        vertices, faces = mask_surface(inside, spacing[::-1])
+        vertices = (vertices[:, ::-1] / spacing + corner[::-1]) @ to_ras[:3, :3].T + to_ras[:3, 3]
+        cut = _cut_planes(subject, level, vertices)
+        yield Surface(subject, level, vertices, outward(vertices, faces), name, cut)
 
 
 def mask_surface(mask: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,10 +103,8 @@ def mask_surface(mask: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.
         vertices (n, 3) mm from the first voxel's centre, in the order i, j, k; faces (f, 3).
     """
     mask = np.pad(mask, 3)
-    distance = ndimage.distance_transform_edt(mask, sampling=spacing) - ndimage.distance_transform_edt(
-        ~mask, sampling=spacing
-    )
-    # The transform measures between voxel centres: half a voxel is missing on either side of the border.
+    inside, beyond = (np.asarray(ndimage.distance_transform_edt(m, sampling=spacing)) for m in (mask, ~mask))
+    distance = inside - beyond
     zoom = (np.array(mask.shape) - 1) * spacing / GRID_MM
     shape = np.floor(zoom).astype(int) + 1
     fine = ndimage.affine_transform(distance, GRID_MM / spacing, output_shape=tuple(shape), order=3, mode="nearest")
@@ -126,6 +119,9 @@ def mask_surface(mask: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.
 
 def iso_surface(field_: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (n, 3) in voxels (i, j, k) and faces (f, 3) where a field passes a value; open at the field's border."""
+    import vtk
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
     image = vtk.vtkImageData()
     image.SetDimensions(*field_.shape)
     image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(field_.ravel(order="F")), deep=True))
@@ -142,11 +138,11 @@ def iso_surface(field_: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarra
 
 def _largest(field_: np.ndarray, level: float) -> np.ndarray:
     """The field with every inside component but the largest, and every closed hollow, taken away."""
-    parts, count = ndimage.label(field_ > level)
-    if count > 1:
-        largest = 1 + np.argmax(np.bincount(parts.ravel())[1:])
-        field_ = np.where((parts > 0) & (parts != largest), level - 1.0, field_)
-    hollow = ndimage.binary_fill_holes(field_ > level) & (field_ <= level)
+    parts = np.zeros(field_.shape, dtype=np.int32)
+    ndimage.label(field_ > level, output=parts)
+    largest = 1 + np.argmax(np.bincount(parts.ravel())[1:])
+    field_ = np.where((parts > 0) & (parts != largest), level - 1.0, field_)
+    hollow = np.asarray(ndimage.binary_fill_holes(field_ > level)) & (field_ <= level)
     return np.where(hollow, level + 1.0, field_)
 
 
@@ -164,16 +160,10 @@ def _cut_planes(subject: str, level: str, vertices: np.ndarray) -> np.ndarray:
 
 def _read_madsen(folder: Path, number: str) -> Surface:
     name = f"madsen-L1-ssm/raw/sub-verse{number}_segment_20.ply"
-    reader = vtk.vtkPLYReader()
-    reader.SetFileName(str(_existing(folder / name)))
-    reader.Update()
-    mesh = reader.GetOutput()
-    if mesh.GetNumberOfPolys() == 0:
-        raise InputError(folder / name, "", "no triangles", "a PLY surface")
-    vertices = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64) * (-1.0, -1.0, 1.0)  # LPS in the file
-    vertices, faces = outward(vertices, vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3))
+    vertices, faces = read_mesh(_existing(folder / name))
+    vertices = vertices * (-1.0, -1.0, 1.0)  # LPS in the file, which does not say so
     subject = f"verse{number}"
-    return Surface(subject, "L1", vertices, faces, name, _cut_planes(subject, "L1", vertices))
+    return Surface(subject, "L1", vertices, outward(vertices, faces), name, _cut_planes(subject, "L1", vertices))
 
 
 def read_clouthier(folder: Path) -> tuple[Surface, ...]:
@@ -186,8 +176,8 @@ def read_clouthier(folder: Path) -> tuple[Surface, ...]:
         raise InputError(folder / name, "", f"{len(starts) - 1} parts", "4 separate vertebrae, L2 to L5")
     found = []
     for level, low, high in zip(CLOUTHIER_LEVELS, starts[:-1], starts[1:], strict=True):
-        part = faces[(faces[:, 0] >= low) & (faces[:, 0] < high)] - low
-        found.append(Surface(CLOUTHIER_SUBJECT, level, *outward(vertices[low:high], part), name))
+        own, part = vertices[low:high], faces[(faces[:, 0] >= low) & (faces[:, 0] < high)] - low
+        found.append(Surface(CLOUTHIER_SUBJECT, level, own, outward(own, part), name))
     return tuple(found)
 
 
@@ -197,13 +187,6 @@ def _component_starts(faces: np.ndarray, count: int) -> list[int]:
     np.maximum.at(reach, faces.min(1), faces.max(1))
     ahead = np.maximum.accumulate(reach)
     return [0, *(i + 1 for i in range(count - 1) if ahead[i] <= i), count]
-
-
-def outward(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mesh with its triangles turned so that the enclosed volume is positive."""
-    corners = vertices[faces]
-    volume = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    return vertices, faces if volume > 0 else np.ascontiguousarray(faces[:, ::-1])
 
 
 def _existing(path: Path) -> Path:

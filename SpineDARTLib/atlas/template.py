@@ -1,63 +1,24 @@
 """The template: one symmetric, evenly triangulated vertebra that every other is matched to.
 
-Made from the mean L3 of 87 patients (Clouthier 2023): its symmetry plane is found, the two halves are averaged as signed
+Made from the mean L3 of 87 patients (Clouthier 2023): its symmetry plane is found, the halves are averaged as signed
 distances, one half is re-triangulated by centroidal Voronoi clusters (Valette and Chassery 2004) and mirrored, so each
 vertex has an exact partner on the other side.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
-from .surfaces import iso_surface, outward
+from ..io.mesh import outward
+from .mesh import Template, edges_of, vertex_areas, vertex_normals
+from .surfaces import iso_surface
 
 GRID_MM = 0.7
 MIRROR = np.array([-1.0, 1.0, 1.0])
-
-
-@dataclass(frozen=True)
-class Template:
-    """The mesh that all shapes share.
-
-    Attributes:
-        vertices: (n, 3) mm in the model's frame (x right, y anterior, z superior, origin in the body's centre).
-        faces: (f, 3), outward normals.
-        partner: (n,) the vertex at the mirrored place (itself on the midline).
-    """
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    partner: np.ndarray
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(n, 3) unit normals, triangles weighted by area."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        for axis in range(3):
-            normals[:, axis] += np.bincount(faces[:, corner], across[:, axis], len(vertices))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
-def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(n,) a third of the adjoining triangles' areas, mm2."""
-    corners = vertices[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 6
-    return np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices))
-
-
-def edges_of(faces: np.ndarray) -> np.ndarray:
-    """(e, 2) every edge once, the smaller index first, sorted."""
-    pairs = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def make_template(vertices: np.ndarray, faces: np.ndarray, count: int) -> Template:
@@ -72,7 +33,7 @@ def make_template(vertices: np.ndarray, faces: np.ndarray, count: int) -> Templa
 
 
 def stand_upright(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Turn a vertebra so that its symmetry plane is x = 0 and the mean of its endplates lies level; origin in the body."""
+    """Turn a vertebra: symmetry plane at x = 0, the mean of its endplates level, origin in the body."""
     normal, point = _symmetry_plane(vertices)
     forward = np.array([0.0, 1.0, 0.0]) - normal[1] * normal
     rotation = np.stack([normal, forward / np.linalg.norm(forward), np.zeros(3)])
@@ -89,7 +50,7 @@ def stand_upright(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def _symmetry_plane(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit normal (towards +x) and a point of the plane that maps the vertices onto themselves best."""
     normal, point = np.array([1.0, 0.0, 0.0]), vertices.mean(0)
-    tree = cKDTree(vertices)
+    tree = KDTree(vertices)
     for _ in range(30):
         reflected = vertices - 2 * ((vertices - point) @ normal)[:, None] * normal
         partner = vertices[tree.query(reflected)[1]]
@@ -116,14 +77,14 @@ def _endplate_tilt(vertices: np.ndarray, normals: np.ndarray) -> tuple[float, np
 
 
 def _symmetric_field(vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Signed distance (positive inside), averaged with its mirror image, on a grid over x <= 0; and the grid's origin."""
+    """Signed distance (positive inside), averaged with its mirror image, on a grid over x <= 0; the grid's origin."""
     low = np.floor(vertices.min(0)) - 4
     high = np.ceil(vertices.max(0)) + 4
     reach = max(-low[0], high[0])
     axes = [np.arange(int(reach / GRID_MM), -1, -1) * -GRID_MM]
     axes += [np.arange(low[a], high[a], GRID_MM) for a in (1, 2)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    tree = cKDTree(vertices)
+    tree = KDTree(vertices)
     total = np.zeros(len(grid))
     for points in (grid, grid * MIRROR):
         nearest = tree.query(points, k=3)[1]
@@ -194,7 +155,7 @@ def _relax(
     edges = edges_of(faces)
     both = np.vstack([edges, edges[:, ::-1]])
     along = np.vstack([both[~middle[both[:, 0]]], both[middle[both[:, 0]] & middle[both[:, 1]]]])
-    gradient = np.stack(np.gradient(field, GRID_MM))
+    gradient = np.array(np.gradient(field, GRID_MM))
     for step in range(30):
         degree = np.maximum(np.bincount(along[:, 0], minlength=len(vertices)), 1)
         mean = np.stack([np.bincount(along[:, 0], vertices[along[:, 1], a], len(vertices)) for a in range(3)], 1)
@@ -224,4 +185,5 @@ def _mirror_and_weld(half: np.ndarray, faces: np.ndarray, middle: np.ndarray) ->
     partner[other] = np.arange(count)
     used = np.bincount(faces.ravel(), minlength=len(vertices)) > 0
     index = np.cumsum(used) - 1
-    return Template(*outward(vertices[used], index[faces]), index[partner[used]])
+    vertices, faces = vertices[used], index[faces]
+    return Template(vertices, outward(vertices, faces), index[partner[used]])

@@ -18,6 +18,10 @@ CLICK_POINT_MM = np.array([0.0, 3.5, 0.0])
 """Where in the model's frame the eye puts a body's centre. The frame's origin lies midway between the endplates' centres;
 clicks on simulated X-rays of seven people fell 3.7 mm in front of it on average (deviation 2.7 mm)."""
 
+TILT_DEG = {"L1": -2.0, "L2": -2.0, "L3": -4.0, "L4": -4.0, "L5": -9.0}
+"""Mean turn about x of a vertebra's own axis against the curve through the body centres (lumbar bodies are wedged, L5 the
+most); measured on the same seven people, deviation 5 degrees."""
+
 BEND_MM = 2.5
 TWIST_MM = 0.6
 CURVE_SIGMA_MM = 3.0
@@ -91,7 +95,8 @@ def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str
     )
     vertebrae = {}
     for level in ordered:
-        clicked = rigid(rotations[level], centres[level] - rotations[level] @ CLICK_POINT_MM)
+        rotation = rotations[level] @ _about_x(TILT_DEG.get(level, 0.0))
+        clicked = rigid(rotation, centres[level] - rotation @ CLICK_POINT_MM)
         pose, scale = poses.get(level, (clicked, 1.0))
         vertebrae[level] = Vertebra(level, pose, scale, np.zeros(models[level].rank))
     return Starts(vertebrae, reasons)
@@ -102,6 +107,12 @@ def rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = rotation, translation
     return pose
+
+
+def _about_x(angle_deg: float) -> np.ndarray:
+    """(3, 3) rotation about the x axis, positive from y (anterior) to z (superior)."""
+    cosine, sine = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+    return np.array([[1.0, 0.0, 0.0], [0.0, cosine, -sine], [0.0, sine, cosine]])
 
 
 def orient(numbers: Sequence[int], centres: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from ..geometry.region import region_view
 from ..render import Detectors
 from ..similarity import similarity_by_name
 from ..types import Evidence, FitState, Vertebra, View
+from .column import ColumnPrior
 from .initialise import with_neighbours
 from .objective import Prior, image_term, prior_terms
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
@@ -24,6 +25,10 @@ from .scene import Parameters, Scene, parameters_of, vertebrae_of
 MARGIN_MM = 4.0
 """Soft margin around a vertebra's shadow within which its image term looks: wide enough to see the edge it should move
 to, too narrow to reach past a disc (lumbar discs are 8-12 mm high)."""
+
+
+PATIENCE = 8
+"""Steps over which a stage must still gain something."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class _Run:
         self.views, self.levels, self.wanted, self.models = views, levels, wanted, models
         self.settings, self.prior, self.points, self.device = settings, prior, points, device
         self.total = sum(stage.steps for stage in settings.fit.stages)
+        self.scene = Scene(levels, models, settings.render, device=device)
+        self.column = ColumnPrior(levels, prior.translation_mm)
 
     def states(self, parameters: Parameters) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
@@ -106,15 +113,15 @@ class _Run:
         for stage in self.settings.fit.stages:
             if step is not None:
                 parameters = step.parameters.rebased(step.scores.argsort(0)[: stage.keep])
-            scene = Scene(self.levels, self.models, stage.splats, self.settings.render, device=self.device)
+            self.scene.gather(stage.splats)
             pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
-            for step in _steps(scene, pictures, parameters, self.prior, stage, self.settings):
+            for step in _steps(self.scene, pictures, parameters, self.prior, self.column, stage, self.settings):
                 done += 1
                 state = self._state(stage.name, done, step)
                 recent = [*recent[-max(self.total // 10, 1) :], state.vertebrae]
                 yield state
             if stage.keep > 1:
-                spread_mm = _spread_mm(scene, step)
+                spread_mm = _spread_mm(self.scene, step)
         yield replace(state, stage="done", evidence=self._evidence(step, spread_mm, recent))
 
     def _state(self, name: str, done: int, step: Step) -> FitState:
@@ -205,17 +212,25 @@ class Step:
 
 
 def _steps(
-    scene: Scene, pictures: Pictures, parameters: Parameters, prior: Prior, stage: StageSettings, settings: Settings
+    scene: Scene,
+    pictures: Pictures,
+    parameters: Parameters,
+    prior: Prior,
+    column: ColumnPrior,
+    stage: StageSettings,
+    settings: Settings,
 ) -> Iterator[Step]:
     """The steps of one stage."""
     similarity = similarity_by_name(settings.similarity, pictures.images, settings.image)
     parameters = parameters.rebased()
     optimiser, schedule = _optimiser(parameters, stage, settings)
+    course: list[Tensor] = []
     for _ in range(stage.steps):
         optimiser.zero_grad()
         drawn = scene.pictures(parameters, pictures.detectors, settings.renderer)
         likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
         terms = {"image": 1.0 - likeness.mean(-1), **prior_terms(parameters, prior, settings.fit)}
+        terms["column"] = settings.fit.column_weight * column(parameters)
         total = torch.stack(list(terms.values())).sum(0)
         total.sum().backward()
         for tensor in parameters.tensors():
@@ -225,8 +240,19 @@ def _steps(
         yield Step(
             parameters.rebased(), scores, {name: term.detach() for name, term in terms.items()}, likeness.detach()
         )
+        course.append(scores.min(0).values)
+        if _settled(course, settings.fit.settled):
+            return
         optimiser.step()
         schedule.step()
+
+
+def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
+    """Whether no vertebra's best score has fallen by more than the tolerance over the last ``PATIENCE`` steps."""
+    if len(course) <= 2 * PATIENCE:
+        return False
+    before = torch.stack(list(course[: -PATIENCE])).min(0).values
+    return bool((before - torch.stack(list(course[-PATIENCE:])).min(0).values < tolerance).all())
 
 
 def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings):

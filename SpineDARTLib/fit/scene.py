@@ -9,7 +9,7 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float
-from scipy.cluster.vq import kmeans2
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from ..atlas.model import ShapeModel
@@ -94,7 +94,6 @@ class Family:
         model: shape model.
         levels: which of its levels, in the scene's order.
         columns: their places among the scene's vertebrae.
-        splats: most cortical splats; vertices are gathered into that many clusters.
     """
 
     def __init__(
@@ -102,7 +101,6 @@ class Family:
         model: ShapeModel,
         levels: Sequence[str],
         columns: Sequence[int],
-        splats: int,
         settings: RenderSettings,
         dtype: torch.dtype,
         device: str,
@@ -112,11 +110,15 @@ class Family:
         self.means = torch.as_tensor(np.stack([model.means[level] for level in levels]), dtype=dtype, device=device)
         self.basis = torch.as_tensor(model.basis, dtype=dtype, device=device)
         self.faces = torch.as_tensor(np.asarray(model.faces, dtype=np.int64), device=device)
-        mean = np.mean([model.means[level] for level in levels], axis=0)
-        self.clusters, self.sizes = _clusters(mean, splats, dtype, device)
-        indices, weights = interior_points(mean, model.faces, settings.interior_spacing_mm)
+        self.mean = np.mean([model.means[level] for level in levels], axis=0)
+        indices, weights = interior_points(self.mean, model.faces, settings.interior_spacing_mm)
         self.inside = torch.as_tensor(indices, device=device)
         self.inside_weights = torch.as_tensor(weights, dtype=dtype, device=device)
+        self.gather(len(self.mean))
+
+    def gather(self, splats: int) -> None:
+        """From now on at most that many cortical splats a vertebra: its vertices are gathered into clusters."""
+        self.clusters, self.sizes = _clusters(self.mean, splats, self.means.dtype, str(self.means.device))
 
     def vertices(self, parameters: Parameters) -> Float[Tensor, "starts members n 3"]:
         """RAS mm."""
@@ -141,12 +143,19 @@ class Family:
 
 
 def _clusters(mean: np.ndarray, most: int, dtype: torch.dtype, device: str) -> tuple[Tensor | None, Tensor]:
-    """Cluster of each vertex (n,) and vertices in each cluster; None where there are few enough vertices."""
+    """Cluster of each vertex (n,) and vertices in each cluster; None where there are few enough vertices.
+
+    Centres by farthest-point sampling: spread evenly, and the same every time.
+    """
     if len(mean) <= most:
         return None, torch.ones(len(mean), dtype=dtype, device=device)
-    _, labels = kmeans2(mean, most, iter=8, minit="++", rng=np.random.default_rng(0))
-    used, labels = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(labels, minlength=len(used))
+    chosen = np.zeros(most, dtype=np.int64)
+    distance = np.full(len(mean), np.inf)
+    for place in range(1, most):
+        distance = np.minimum(distance, ((mean - mean[chosen[place - 1]]) ** 2).sum(1))
+        chosen[place] = distance.argmax()
+    labels = KDTree(mean[chosen]).query(mean)[1]
+    sizes = np.bincount(labels, minlength=most)
     return torch.as_tensor(labels, device=device), torch.as_tensor(sizes, dtype=dtype, device=device)
 
 
@@ -156,14 +165,12 @@ class Scene:
     Args:
         levels: the vertebrae, head to foot.
         models: level to its model.
-        splats: most cortical splats a vertebra.
     """
 
     def __init__(
         self,
         levels: Sequence[str],
         models: Mapping[str, ShapeModel],
-        splats: int,
         settings: RenderSettings,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
@@ -173,9 +180,14 @@ class Scene:
         for column, level in enumerate(levels):
             groups.setdefault(id(models[level]), []).append(column)
         self.families = [
-            Family(models[levels[columns[0]]], [levels[c] for c in columns], columns, splats, settings, dtype, device)
+            Family(models[levels[columns[0]]], [levels[c] for c in columns], columns, settings, dtype, device)
             for columns in groups.values()
         ]
+
+    def gather(self, splats: int) -> None:
+        """From now on at most that many cortical splats a vertebra."""
+        for family in self.families:
+            family.gather(splats)
 
     def pictures(
         self, parameters: Parameters, detectors: Detectors, backend: str

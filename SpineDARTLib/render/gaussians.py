@@ -38,12 +38,14 @@ def concatenate(parts: list[Gaussians]) -> Gaussians:
 
 def vertex_normals(vertices: Float[Tensor, "*batch n 3"], faces: Tensor) -> Float[Tensor, "*batch n 3"]:
     """Area vectors of the vertices (mm2): direction the outward normal, length the vertex's share of the surface."""
-    a, b, c = (vertices[..., faces[:, corner], :] for corner in range(3))
-    thirds = torch.linalg.cross(b - a, c - a) / 6.0
-    total = torch.zeros_like(vertices)
-    for corner in range(3):
-        total = total.index_add(-2, faces[:, corner], thirds)
-    return total
+    count, batch = vertices.shape[-2], vertices.shape[:-2]
+    # Vertices first: gathering and adding up then move whole rows of the batch.
+    rows = vertices.movedim(-2, 0).reshape(count, -1)
+    corners = faces.T.reshape(-1)
+    a, b, c = rows.index_select(0, corners).view(3, len(faces), -1, 3)
+    thirds = torch.linalg.cross(b - a, c - a).view(len(faces), -1) / 6.0
+    total = torch.zeros_like(rows).index_add(0, corners, thirds.repeat(3, 1))
+    return total.view(count, *batch, 3).movedim(0, -2).contiguous()
 
 
 def cortical(
@@ -51,16 +53,16 @@ def cortical(
 ) -> Gaussians:
     """One flat Gaussian a vertex: thin along the normal (the shell), wide along the surface (its share of area).
 
-    The shell lies just inside the surface. A disc of area A has the variance A / (4 pi) along each diameter; neighbouring
-    discs overlap smoothly from about ``settings.splat_overlap`` times that on.
+    The shell lies just inside the surface. A disc of area A has the variance A / (4 pi) along each diameter;
+    neighbouring discs overlap smoothly from about ``settings.splat_overlap`` times that on.
     """
     area = area_vectors.norm(dim=-1).clamp_min(1e-9)
     normals = area_vectors / area[..., None]
     along = settings.splat_overlap * area / (4 * torch.pi)
     across = settings.cortical_thickness_mm**2 / 12.0  # variance of a uniform slab
     eye = torch.eye(3, dtype=vertices.dtype, device=vertices.device)
-    outer = normals[..., :, None] * normals[..., None, :]
-    covariances = along[..., None, None] * eye + (across - along)[..., None, None] * outer
+    flattened = (across - along)[..., None] * normals
+    covariances = along[..., None, None] * eye + flattened[..., :, None] * normals[..., None, :]
     masses = settings.cortical_attenuation_per_mm * settings.cortical_thickness_mm * area
     return Gaussians(vertices - 0.5 * settings.cortical_thickness_mm * normals, covariances, masses)
 
@@ -81,8 +83,8 @@ def interior_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points inside a closed surface that ride on its vertices.
 
-    Each is a weighted mean of its nearest vertices with the least-norm weights that are exact for affine maps, so that it
-    follows pose, scale and shape.
+    Each is a weighted mean of its nearest vertices with the least-norm weights that are exact for affine maps, so that
+    it follows pose, scale and shape.
 
     Args:
         vertices: (n, 3) mm.
@@ -95,10 +97,7 @@ def interior_points(
     """
     from scipy.spatial import cKDTree
 
-    low, high = vertices.min(0), vertices.max(0)
-    axes = [np.arange(start + spacing_mm / 2, stop, spacing_mm) for start, stop in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    inside = grid[_winding_number(grid, vertices, faces) > 0.5]
+    inside = _grid_inside(vertices, faces, spacing_mm)
     _, indices = cKDTree(vertices).query(inside, k=neighbours)
     corners = vertices[indices] - inside[:, None]
     design = np.concatenate([np.ones((*indices.shape, 1)), corners], axis=2)  # (m, k, 4)
@@ -109,19 +108,23 @@ def interior_points(
     return indices, weights
 
 
-def _winding_number(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(m,) generalised winding number: 1 inside a closed surface with outward normals, 0 outside (Jacobson 2013)."""
-    corners = vertices[faces]
-    numbers = np.empty(len(points))
-    for start in range(0, len(points), 256):
-        a, b, c = (corners[None, :, i] - points[start : start + 256, None] for i in range(3))
-        la, lb, lc = (np.linalg.norm(x, axis=2) for x in (a, b, c))
-        volume = np.einsum("mfi,mfi->mf", a, np.cross(b, c))
-        dots = (
-            la * lb * lc
-            + np.einsum("mfi,mfi->mf", a, b) * lc
-            + np.einsum("mfi,mfi->mf", b, c) * la
-            + np.einsum("mfi,mfi->mf", c, a) * lb
-        )
-        numbers[start : start + 256] = np.arctan2(volume, dots).sum(1) / (2 * np.pi)
-    return numbers
+def _grid_inside(vertices: np.ndarray, faces: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """(m, 3) the points of a grid that a closed surface encloses: those with an odd number of crossings above them."""
+    low, high = vertices.min(0), vertices.max(0)
+    # Off the round numbers, so that no line of the grid runs through an edge of a symmetric mesh.
+    x, y, z = (np.arange(a + 0.4871 * spacing_mm, b, spacing_mm) for a, b in zip(low, high, strict=True))
+    columns = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+
+    def twice_area(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        one, other = first[:, :2] - columns, second[:, :2] - columns
+        return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+
+    weights = np.stack([twice_area(b, c), twice_area(c, a), twice_area(a, b)], axis=-1)  # (columns, faces, 3)
+    total = weights.sum(-1)
+    column, face = np.nonzero(((weights > 0).all(-1) | (weights < 0).all(-1)) & (total != 0))
+    heights = (weights[column, face] * np.stack([a, b, c], axis=1)[face, :, 2]).sum(-1) / total[column, face]
+    above = np.zeros((len(columns), len(z)), dtype=np.int64)
+    np.add.at(above, column, heights[:, None] > z)
+    which, level = np.nonzero(above % 2)
+    return np.column_stack([columns[which, 0], z[level]])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..config import Renderer
+from ..errors import InputError
 from ..types import View
 from .gaussians import Gaussians
 from .projection import project_gaussians
-from .splatting import CUTOFF, splat_sum
+from .splatting import conics_and_radii, splat_sum
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,21 @@ class Detectors:
 
 
 def choose_backend(name: Renderer, device: torch.device) -> str:
-    """ "torch" or "gsplat": gsplat only where the Gaussians are on CUDA and the package is installed."""
-    if name != "auto":
-        return name
-    if device.type != "cuda":
-        return "torch"
-    from importlib.util import find_spec
+    """ "torch" or "gsplat": by itself gsplat only where the Gaussians are on CUDA and the package is installed.
 
-    return "gsplat" if find_spec("gsplat") else "torch"
+    Raises:
+        InputError: gsplat was asked for and cannot be had; says what is missing.
+    """
+    if name == "torch" or (name == "auto" and device.type != "cuda"):
+        return "torch"
+    installed = find_spec("gsplat") is not None
+    if name == "auto":
+        return "gsplat" if installed else "torch"
+    missing = f"it needs CUDA, and this runs on {device.type}" if device.type != "cuda" else ""
+    missing = missing or ("" if installed else "it is not installed (pip install spinedart[cuda])")
+    if missing:
+        raise InputError("--renderer", "", "gsplat", f"torch or auto: gsplat cannot be had, {missing}")
+    return "gsplat"
 
 
 def render(
@@ -68,6 +77,9 @@ def render(
         detectors: the cameras and the picture size.
         backend: "auto", "torch" (the reference) or "gsplat" (CUDA).
         blur_px: standard deviation of detector and focal-spot blur, pixels.
+
+    Raises:
+        InputError: gsplat was asked for where it cannot be had.
     """
     single = gaussians.means.ndim == 2
     if single:
@@ -76,7 +88,7 @@ def render(
     if choose_backend(backend, gaussians.means.device) == "gsplat":
         from .gsplat_backend import gsplat_sum as add_up
     else:
-        add_up = _torch_sum
+        add_up = torch_sum
     starts, views, splats = peaks.shape
     picture = add_up(
         centres.reshape(starts * views, splats, 2),
@@ -88,12 +100,7 @@ def render(
     return picture[0] if single else picture
 
 
-def _torch_sum(centres: Tensor, covariances: Tensor, peaks: Tensor, height: int, width: int) -> Tensor:
+def torch_sum(centres: Tensor, covariances: Tensor, peaks: Tensor, height: int, width: int) -> Tensor:
     """The reference: invert the covariances and add the footprints up."""
-    uu, uv, vv = covariances.unbind(-1)
-    determinant = (uu * vv - uv * uv).clamp_min(1e-12)
-    conics = torch.stack([vv, -uv, uu], dim=-1) / determinant[..., None]
-    with torch.no_grad():
-        widest = 0.5 * (uu + vv) + torch.sqrt((0.5 * (uu - vv)) ** 2 + uv**2)
-        radii = CUTOFF * torch.sqrt(widest)
+    conics, radii = conics_and_radii(covariances)
     return splat_sum(centres, conics, peaks, radii, height, width)

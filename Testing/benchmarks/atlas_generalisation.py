@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SpineDARTLib.atlas.files import available_levels, load_model
+from SpineDARTLib.atlas.mesh import vertex_normals
 from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.atlas.refine import fit_model
 from SpineDARTLib.atlas.register import NORMAL_MM, Matcher, Target, make_target
 from SpineDARTLib.atlas.surfaces import CLOUTHIER_SUBJECT, Surface, read_surfaces
-from SpineDARTLib.atlas.template import vertex_normals
 from SpineDARTLib.evaluate.metrics import compare_surfaces
 
 
@@ -33,7 +33,7 @@ def surface_distances(vertices: np.ndarray, model: ShapeModel, target: Target) -
     match = Matcher(target, NORMAL_MM / 2).forward(vertices, vertex_normals(vertices, model.faces))
     corners = vertices[model.faces]
     dense = np.vstack([vertices, corners.mean(1), (corners + np.roll(corners, 1, axis=1)).reshape(-1, 3) / 2])
-    back = cKDTree(dense).query(target.points)[0]
+    back = KDTree(dense).query(target.points)[0]
     return np.concatenate([match.distance[~target.beyond_cut(vertices)], back])
 
 
