@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -113,16 +114,16 @@ def _next(states: Generator[FitState, None, tuple[Plan, ...]]) -> FitState | tup
 
 def plan_table(plans: Sequence[Plan]) -> Table:
     """One row a vertebra: how the fit went and how much room each cannula has."""
-    table = Table(title="Plan (not for clinical use)", title_justify="left")
-    for heading in ("level", "fit", "expected error", "left cannula", "right cannula", "seconds"):
-        table.add_column(heading)
+    table = Table(title="Plan (not for clinical use)", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("level", "fit", "error", "left cannula", "right cannula", "seconds"):
+        table.add_column(heading, no_wrap=True)
     for one in plans:
         quality = one.fitted.quality
         room = {cannula.side: _room(found) for cannula, found in zip(one.cannulas, one.safety, strict=False)}
         table.add_row(
             one.fitted.level,
             WORDS[one.fitted.status],
-            f"{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
+            f"~{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
             room.get("left", "-"),
             room.get("right", "-"),
             f"{quality.seconds:.1f}" if quality else "-",

@@ -55,6 +55,8 @@ class StageSettings:
     """Most cortical splats a vertebra."""
     rate: float = 1.0
     """Factor on the step sizes."""
+    column: float = 1.0
+    """Factor on ``FitSettings.column_weight``: the links decide where a vertebra belongs, the picture where it ends."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ class FitSettings:
     """The fit: stages, step sizes, priors. Step sizes are Adam's, in the unit of the name."""
 
     stages: tuple[StageSettings, ...] = (
-        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0),
+        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0, column=2.0),
         StageSettings("shape", pixel_mm=1.25, steps=60, rank=8, keep=2, splats=1500),
-        StageSettings("fine", pixel_mm=1.0, steps=60, rank=18, keep=1, splats=4000, rate=0.7),
+        StageSettings("fine", pixel_mm=1.0, steps=60, rank=18, keep=1, splats=4000, rate=0.7, column=0.5),
     )
     translation_mm: float = 0.6
     rotation_deg: float = 0.8
@@ -79,7 +81,7 @@ class FitSettings:
     scale_weight: float = 0.01
     pose_weight: float = 0.01
     """Of half the squared departure from the start, in standard deviations of where a click may be wrong."""
-    column_weight: float = 0.02
+    column_weight: float = 0.01
     """Of half the squared departure of a vertebra's links to its neighbours from the usual ones."""
     settled: float = 3e-4
     """Gain in a vertebra's score (1 is a perfect picture) below which a stage stops early."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from SpineDARTLib import commands
+from SpineDARTLib import commands, comparing
 from SpineDARTLib.__main__ import main
+from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.case import read_case
+from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.plan.planning import plan_vertebra
 from SpineDARTLib.resources import resource_folder
-from SpineDARTLib.simulate.phantom import models_of
 from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
 
 
@@ -28,26 +31,34 @@ def sample() -> Path:
         pytest.skip(f"no sample case: {error}")
 
 
+@pytest.fixture(scope="module")
+def models(sample) -> dict[str, ShapeModel]:
+    return load_models()
+
+
 @pytest.fixture
-def quick(monkeypatch, sample):
+def quick(monkeypatch, sample, models):
     """The pipeline without its fit: every level at its true pose with the mean shape, but those named."""
     lost: list[str] = []
     poses = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))["vertebrae"]
 
-    def plan_case(case, settings, levels):
+    def plan_case(case, settings, levels, without=()):
         found = []
         for step, seed in enumerate(one for one in case.seeds if not levels or one.level in levels):
-            model = models_of([seed.level])[seed.level]
+            model = models[seed.level]
             vertebra = Vertebra(seed.level, np.array(poses[seed.level]["pose"]), 1.0, np.zeros(model.rank))
             yield FitState("coarse", step, 3, {}, (vertebra,))
             missing = seed.level in lost
             status = Status.NOT_INITIALISED if missing else Status.CONVERGED
             reason = f"{seed.level} was not found: click its centre in both views" if missing else ""
-            fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra)
+            start = replace(vertebra, scale=1.1)
+            fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra, start)
             found.append(plan_vertebra(fitted, model, settings.plan))
         return tuple(found)
 
-    monkeypatch.setattr(commands, "plan_case", plan_case)
+    for module in (commands, comparing):
+        monkeypatch.setattr(module, "plan_case", plan_case)
+        monkeypatch.setattr(module, "load_models", lambda without=(): models)
     return lost
 
 
@@ -85,6 +96,29 @@ def test_demo_and_evaluate(quick, sample, tmp_path, capsys):
     assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == found
 
 
+def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
+    quick.append("L4")
+    for name in ("first", "second"):
+        shutil.copytree(sample, tmp_path / "cases" / name)
+    (tmp_path / "cases" / "second" / "ap.png").write_bytes(b"no picture")
+    arguments = ["benchmark", str(tmp_path / "cases"), "--out", str(tmp_path / "out"), "--methods", "gradient-ncc,ncc"]
+    assert main(arguments) == 1
+    said = capsys.readouterr().out
+    assert "could not run second by ncc" in said
+    assert "failed: first L4 (ncc): L4 was not found" in said
+    found = json.loads((tmp_path / "out" / "benchmark.json").read_text(encoding="utf-8"))
+    group = found["methods"]["gradient-ncc"]["groups"]["any view lumbar"]
+    assert (group["vertebrae"], group["failures"], group["seen"]) == (3, 1, 0)
+    assert group["dice_before_median"] < group["reconstructed"]["dice"]["median"]
+    assert (tmp_path / "out" / "ncc.png").stat().st_size > 5000
+    # A second run runs only what broke.
+    shutil.copyfile(sample / "ap.png", tmp_path / "cases" / "second" / "ap.png")
+    quick.append("L2")
+    assert main(arguments) == 0
+    found = json.loads((tmp_path / "out" / "benchmark.json").read_text(encoding="utf-8"))
+    assert found["methods"]["ncc"]["groups"]["any view lumbar"]["failures"] == 1 + 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -100,6 +134,9 @@ def test_demo_and_evaluate(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
         (["plan", "{sample}", "--out", "{tmp}"], ["other files"]),
         (["evaluate", "{tmp}/nowhere", "--truth", "{sample}"], ["nowhere"]),
+        (["benchmark", "{tmp}"], ["no case with a truth folder"]),
+        (["benchmark", "{tmp}", "--methods", "prayer"], ["--methods", "prayer", "gradient-ncc"]),
+        (["benchmark", "{tmp}", "--workers", "0"], ["--workers", "1 or more"]),
         (["evaluate", "{sample}", "--truth", "{sample}"], ["plan.json"]),
     ],
 )
@@ -158,7 +195,7 @@ def test_split_levels():
     assert split_levels(" l3, T12,L3 ") == ("L3", "T12")
 
 
-def test_a_plan_of_another_atlas_gives_no_anatomy(quick, sample):
+def test_a_plan_of_another_atlas_gives_no_anatomy(quick, sample, models):
     case = read_case(sample)
     states = commands.plan_case(case, Settings(), ("L3",))
     try:
@@ -166,7 +203,7 @@ def test_a_plan_of_another_atlas_gives_no_anatomy(quick, sample):
             next(states)
     except StopIteration as end:
         plan = end.value[0]
-    model = models_of(["L3"])["L3"]
+    model = models["L3"]
     assert commands.anatomy_of_saved(plan, model) is not None
     moved = Plan(plan.fitted, plan.vertices_mm + [0.0, 0.3, 0.0], plan.faces)
     assert commands.anatomy_of_saved(moved, model) is None

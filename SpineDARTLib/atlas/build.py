@@ -141,7 +141,13 @@ def make_regions(template: Template, surfaces: Sequence[Surface], found: Sequenc
             shares=np.array([shares[surfaces[i].level] for i in chosen]),
         )
         own = tuple(level for level in LEVELS if shares.get(level, 0.0) >= 1.0)
-        header = {"licence": "CC BY-SA 4.0", "sources": list(LICENCES), "frame": FRAME, "samples": entries}
+        header = {
+            "licence": "CC BY-SA 4.0",
+            "sources": list(LICENCES),
+            "template": f"mean {TEMPLATE_LEVEL} of {CLOUTHIER_PEOPLE} patients (Clouthier 2023), made symmetric",
+            "frame": FRAME,
+            "samples": entries,
+        }
         region = Region(name, own, template, samples, notes, header)
         regions.append(replace(region, annotations=_own_cannulas(region)))
     return tuple(regions)

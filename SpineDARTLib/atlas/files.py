@@ -133,10 +133,10 @@ def read_region(path: Path) -> Region:
     header = _read_header(path)
     arrays_path = path.with_suffix(".npz")
     try:
-        with np.load(arrays_path, allow_pickle=False) as file:
+        with arrays_path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return _region_from(header, arrays)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         raise InputError(
             arrays_path, "", f"{type(error).__name__} {error}", "the arrays that its header names"
         ) from error

@@ -136,7 +136,7 @@ def learn(
         means = np.stack([frame.place((shape + frame.mirrored(shape)) / 2) for shape in shapes])
     aligned, logs = _align_all(samples, means[index], laplacian)
     weights, gain = _mode_weights(samples, index)
-    modes, deviations = _modes((aligned - means[index]) * gain[:, None, None], weights, frame, start, rank)
+    modes, deviations = _modes((aligned - means[index]) * gain[:, None, None], weights, frame, means.mean(axis=0), rank)
     single = weights > 0
     spread = np.sqrt(np.average((logs * gain)[single] ** 2, weights=weights[single])) if single.any() else 0.05
     chosen = {level: means[present.index(level)] for level in levels}
@@ -192,7 +192,7 @@ def _mode_weights(samples: Samples, index: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _modes(
-    residuals: np.ndarray, weights: np.ndarray, frame: Frame, template: np.ndarray, rank: int
+    residuals: np.ndarray, weights: np.ndarray, frame: Frame, middle: np.ndarray, rank: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Principal components of the residuals and their mirror images, with far parts of the bone let vary apart.
 
@@ -206,12 +206,14 @@ def _modes(
     used = weights > 0
     rows = residuals[used] * np.sqrt(weights[used] / weights[used].sum())[:, None, None]
     rows, mirrored = rows[:, half] * double, frame.mirrored(rows)[:, half] * double
-    roots = _kernel_roots(template)
+    roots = _kernel_roots(middle)
     roots, turned = roots[:, half], roots[:, frame.partner[half]]
     values, modes = [], []
     for sign in (1.0, -1.0):
         pairs = [((rows + s * mirrored) / 2, (roots + sign * s * turned) / 2) for s in (1.0, -1.0)]
-        found, vectors = _principal(np.concatenate([_products(*pair) for pair in pairs]), rank)
+        products = np.concatenate([_products(*pair) for pair in pairs])
+        motions = _motions(middle, sign)[:, half] * double
+        found, vectors = _principal(_without(products, motions.reshape(len(motions), -1)), rank)
         left = vectors.reshape(len(vectors), -1, 3) / double
         whole = np.empty((len(left), *residuals.shape[1:]))
         whole[:, frame.partner[half]] = sign * left * MIRROR
@@ -232,6 +234,22 @@ def _products(rows: np.ndarray, roots: np.ndarray) -> np.ndarray:
     """(s k, 3n) float32: every row (s, n, 3) times every root (k, n)."""
     product = np.multiply(rows.astype(np.float32)[:, None], roots.astype(np.float32)[None, :, :, None], order="C")
     return product.reshape(len(rows) * len(roots), -1)
+
+
+def _motions(vertices: np.ndarray, sign: float) -> np.ndarray:
+    """(k, n, 3) displacements that are no change of shape: the symmetric (1) or antisymmetric (-1) moves and turns."""
+    axes = np.eye(3)
+    arms = vertices - vertices.mean(axis=0)
+    moves = [np.broadcast_to(axis, arms.shape) for axis in axes]
+    turns = [np.cross(axis, arms) for axis in axes]
+    # Mirroring keeps what stays in the midsagittal plane and growth, and reverses the rest.
+    return np.stack([moves[1], moves[2], turns[0], arms] if sign > 0 else [moves[0], turns[1], turns[2]])
+
+
+def _without(rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Rows with their part along some directions taken away: the kernel had let pose and size back in."""
+    basis = np.linalg.qr(directions.T)[0].astype(np.float32)
+    return rows - (rows @ basis) @ basis.T
 
 
 def _kernel_roots(vertices: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ MASKS: Mapping[str, str] = {
 }
 MADSEN_L1 = ("013", "016", "018", "022", "023", "024", "026", "030", "041")
 """Madsen's 010 is the mask above: one person counts once."""
+MADSEN_SILENT = ("022",)
+"""All of these files are LPS; this one's header does not say so."""
 CLOUTHIER_LEVELS = ("L2", "L3", "L4", "L5")
 CLOUTHIER_SUBJECT = "clouthier-mean"
 CUT_SIDES: Mapping[tuple[str, str], str] = {("verse012", "L2"): "right", ("verse012", "L3"): "right"}
@@ -161,7 +163,7 @@ def _cut_planes(subject: str, level: str, vertices: np.ndarray) -> np.ndarray:
 def _read_madsen(folder: Path, number: str) -> Surface:
     name = f"madsen-L1-ssm/raw/sub-verse{number}_segment_20.ply"
     vertices, faces = read_mesh(_existing(folder / name))
-    vertices = vertices * (-1.0, -1.0, 1.0)  # LPS in the file, which does not say so
+    vertices = vertices * (-1.0, -1.0, 1.0) if number in MADSEN_SILENT else vertices
     subject = f"verse{number}"
     return Surface(subject, "L1", vertices, outward(vertices, faces), name, _cut_planes(subject, "L1", vertices))
 

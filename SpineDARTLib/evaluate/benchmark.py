@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,7 @@ WORSE = 0.02
 """Loss of Dice against the start that counts as having been made worse."""
 
 
+@runtime_checkable
 class Planner(Protocol):
     """Plans a case by a named method; must be picklable when there are several workers."""
 

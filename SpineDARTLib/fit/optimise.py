@@ -53,7 +53,8 @@ def crop_views(views: Sequence[View], points_mm: np.ndarray, pixel_mm: float, de
         low, high = pixels.min(0), pixels.max(0)
         depth = float((points_mm @ view.axis).mean() - view.source_mm @ view.axis)
         step = pixel_mm * view.intrinsics[0, 0] / depth
-        boxes.append(((low + high) / 2, step, (high - low) / step))
+        middle = (low + high) / 2
+        boxes.append(((float(middle[0]), float(middle[1])), float(step), (high - low) / step))
     # Multiples of 8 so that the pyramid halves evenly.
     width, height = (8 * math.ceil((max(box[2][axis] for box in boxes) + 8) / 8) for axis in (0, 1))
     crops, masks = zip(
@@ -230,7 +231,7 @@ def _steps(
         drawn = scene.pictures(parameters, pictures.detectors, settings.renderer)
         likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
         terms = {"image": 1.0 - likeness.mean(-1), **prior_terms(parameters, prior, settings.fit)}
-        terms["column"] = settings.fit.column_weight * column(parameters)
+        terms["column"] = stage.column * settings.fit.column_weight * column(parameters)
         total = torch.stack(list(terms.values())).sum(0)
         total.sum().backward()
         for tensor in parameters.tensors():

@@ -59,7 +59,7 @@ def parameters_of(
 ) -> Parameters:
     """One start from vertebrae."""
 
-    def stack(values: list[np.ndarray]) -> Tensor:
+    def stack(values: Sequence[np.ndarray | float]) -> Tensor:
         return torch.as_tensor(np.stack(values)[None], dtype=dtype, device=device)
 
     coefficients = [np.resize(np.append(v.coefficients, np.zeros(rank)), rank) for v in vertebrae]
@@ -67,7 +67,7 @@ def parameters_of(
         stack([v.pose[:3, :3] for v in vertebrae]),
         torch.zeros(1, len(vertebrae), 3, dtype=dtype, device=device),
         stack([v.pose[:3, 3] for v in vertebrae]),
-        stack([np.log(np.asarray(v.scale)) for v in vertebrae]),
+        stack([np.log(v.scale) for v in vertebrae]),
         stack(coefficients),
     )
 

@@ -112,7 +112,7 @@ def _sorted_by_footprint(
     u, v = centres.reshape(-1, 2).unbind(-1)
     reach = radii.reshape(-1).clamp(max=FOOTPRINTS[-1] / 2 - 1)
     seen = (u > -reach) & (u < width - 1 + reach) & (v > -reach) & (v < height - 1 + reach)
-    seen &= torch.isfinite(u * v * reach * peaks.reshape(-1))  # what is not finite is not drawn
+    seen &= torch.isfinite(u * v * radii.reshape(-1) * peaks.reshape(-1))  # what is not finite is not drawn
     sides = torch.tensor(FOOTPRINTS, dtype=reach.dtype, device=radii.device)
     smallest = torch.where(seen, torch.bucketize(2 * reach + 1, sides), len(FOOTPRINTS))
     members = [torch.nonzero(smallest == index).squeeze(1) for index in range(len(FOOTPRINTS))]

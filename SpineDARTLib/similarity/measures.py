@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from ..config import SimilarityName, SimilaritySettings
 from .filters import blur, gradient, halve
 
 
+@runtime_checkable
 class Similarity(Protocol):
     """Compares rendered pictures with the real ones it was made from."""
 
@@ -44,9 +45,9 @@ class NCC:
 class GradientNCC:
     """Correlation of gradients at several scales, the real ones divided by their local strength.
 
-    Gradients do not see soft tissue's slow changes; dividing by the local root mean square keeps strong edges that are not
-    bone (the torso's border, collimators, gas) from outvoting a faint pedicle; the sign of the gradients is kept, since
-    polarity is known. One scale is one step of an image pyramid.
+    Gradients do not see soft tissue's slow changes; dividing by the local root mean square keeps strong edges that are
+    not bone (the torso's border, collimators, gas) from outvoting a faint pedicle; the sign of the gradients is kept,
+    since polarity is known. One scale is one step of an image pyramid.
     """
 
     def __init__(self, real: Float[Tensor, "views height width"], settings: SimilaritySettings) -> None:
