@@ -17,8 +17,8 @@ MINIMUM_VIEW_ANGLE_DEG = 20.0
 class RenderSettings:
     """How a surface becomes an X-ray. Attenuations are what bone adds to soft tissue, near 60 keV.
 
-    Sources: NIST XCOM (cortical bone 0.6/cm above water at 60 keV; trabecular bone about a fifth of that); vertebral cortex
-    0.4-1.0 mm with partial-volume shells near 1.2 mm in clinical CT (Ritzel 1997).
+    Sources: NIST XCOM (cortical bone 0.6/cm above water at 60 keV; trabecular bone about a fifth of that); vertebral
+    cortex 0.4-1.0 mm with partial-volume shells near 1.2 mm in clinical CT (Ritzel 1997).
     """
 
     cortical_thickness_mm: float = 1.2

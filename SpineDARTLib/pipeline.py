@@ -37,15 +37,14 @@ def plan_case(
     begun = perf_counter()
     starts = initialise(seeds, case.views, models)
     history: list[FitState] = []
-    for state in fit(case.views, starts.vertebrae, models, settings, device):
+    for state in fit(case.views, starts.vertebrae, models, settings, device, seeds):
         history.append(state)
         yield state
     seconds = (perf_counter() - begun) / max(len(starts.vertebrae), 1)
     found = {one.level: one for one in conclude(case, starts, history, models, settings, seconds)}
     return tuple(
         plan_vertebra(
-            found.get(seed.level)
-            or FittedVertebra(seed.level, Status.NOT_INITIALISED, starts.reasons[seed.level]),
+            found.get(seed.level) or FittedVertebra(seed.level, Status.NOT_INITIALISED, starts.reasons[seed.level]),
             models.get(seed.level),
             settings.plan,
         )

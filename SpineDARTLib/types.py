@@ -30,8 +30,8 @@ class View:
 
     Attributes:
         name: unique in its case ("AP", "LAT", ...).
-        image: (height, width) float32, log-attenuation up to an affine change: bone is bright whatever the file's polarity.
-        intrinsics: (3, 3) pixels; pixel (u, v) = (column, row), integer at the pixel's centre.
+        image: (height, width) float32, log-attenuation up to an affine change: bone is bright whatever the file's
+        polarity. intrinsics: (3, 3) pixels; pixel (u, v) = (column, row), integer at the pixel's centre.
         world_to_camera: (4, 4) rigid, RAS mm to camera mm (x right in the image, y down, z from source to detector).
         pixel_spacing_mm: (between rows, between columns) on the detector.
         source_to_detector_mm: focal distance.

@@ -42,7 +42,8 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case by one method: a row (JSON-ready) for each vertebra; ``error`` where the case could not be run at all."""
+    """One case by one method: a row (JSON-ready) for each vertebra; ``error`` where the case could not be run at
+    all."""
 
     case: str
     method: str
@@ -146,7 +147,8 @@ def group_of(row: Mapping[str, Any]) -> str:
 
 
 def report(results: Sequence[CaseResult]) -> dict[str, Any]:
-    """All figures of a run, JSON-ready: by method and group, failures, vertebrae made worse, how good the confidence is."""
+    """All figures of a run, JSON-ready: by method and group, failures, vertebrae made worse, how good the confidence
+    is."""
     methods: dict[str, Any] = {}
     for method in dict.fromkeys(result.method for result in results):
         rows = [row for result in results if result.method == method for row in result.rows]
@@ -163,7 +165,9 @@ def report(results: Sequence[CaseResult]) -> dict[str, Any]:
             ],
             "confidence": _confidence(rows),
         }
-    errors = [{"case": result.case, "method": result.method, "error": result.error} for result in results if result.error]
+    errors = [
+        {"case": result.case, "method": result.method, "error": result.error} for result in results if result.error
+    ]
     return {"methods": methods, "errors": errors}
 
 
@@ -195,7 +199,7 @@ def _confidence(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     refused = np.array([row["status"] == "low_confidence" for row in pairs])
     bad = true > 2 * np.median(true)
     return {
-        "spearman": float(spearmanr(predicted, true).statistic),
+        "spearman": float(np.asarray(spearmanr(predicted, true))[0]),
         "vertebrae": len(pairs),
         "refused": int(refused.sum()),
         "bad": int(bad.sum()),
@@ -208,7 +212,7 @@ HEADINGS = ("method", "group", "n", "failed", "Dice before", "Dice", "NSD 1 mm",
 
 def table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Headings and one row a method and group; medians over all (Dice, NSD) and over the reconstructed (distances)."""
-    rows = [HEADINGS]
+    rows: list[tuple[str, ...]] = [HEADINGS]
     for method, one in found["methods"].items():
         for name, group in one["groups"].items():
             overall, good = group["all"], group["reconstructed"]

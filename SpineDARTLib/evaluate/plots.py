@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -44,10 +43,3 @@ def draw_benchmark(results: Sequence[CaseResult], path: Path, method: str) -> No
     right.legend(loc="upper left", fontsize=8)
     right.set_title("Confidence")
     figure.savefig(path, format="png")
-
-
-def calibrate(features: np.ndarray, assd_mm: np.ndarray, ridge: float = 0.1) -> np.ndarray:
-    """Weights (1 + features,) of log(mean surface distance), by ridge regression (the constant is free)."""
-    design = np.hstack([np.ones((len(features), 1)), features])
-    penalty = ridge * np.diag([0.0, *features.var(0)]) * len(features)
-    return np.linalg.solve(design.T @ design + penalty, design.T @ np.log(assd_mm))

@@ -22,8 +22,8 @@ SPACING_MM = dict(
 """From a body's centre to the next one's below (VID keypoints, 2,116 CT scans, deviation 2 to 3 mm)."""
 
 TILT_DEG = {"T12": -1.0, "L1": -4.0, "L2": -9.0, "L3": -12.0, "L4": -14.0}
-"""Turn about x from a vertebra to the next one below, negative is lordosis; supine, rounded from seven people (deviation 2 to
-3.5 degrees within a level). Above T12 the kyphosis of ``KYPHOSIS_DEG`` a level."""
+"""Turn about x from a vertebra to the next one below, negative is lordosis; supine, rounded from seven people
+(deviation 2 to 3.5 degrees within a level). Above T12 the kyphosis of ``KYPHOSIS_DEG`` a level."""
 
 KYPHOSIS_DEG = 3.0
 

@@ -43,13 +43,14 @@ def conclude(
     for place, vertebra in enumerate(last.vertebrae):
         level = vertebra.level
         start, evidence = starts.vertebrae[level], last.evidence[level]
-        predicted = predicted_distance_mm(vertebra, start, evidence, settings)
+        mahalanobis = float(np.linalg.norm(vertebra.coefficients))
+        predicted = predicted_distance_mm(evidence, mahalanobis, settings)
         status, reason = _judge(vertebra, start, evidence, predicted, settings)
         quality = Quality(
             reprojection_error_px=_click_errors(case, vertebra),
             silhouette_overlap={view.name: float("nan") for view in case.views},
             predicted_surface_distance_mm=predicted,
-            mahalanobis=float(np.linalg.norm(vertebra.coefficients)),
+            mahalanobis=mahalanobis,
             iterations=last.step,
             seconds=seconds,
             similarity=dict(evidence.similarity),
@@ -64,19 +65,21 @@ def conclude(
     return tuple(results)
 
 
-def features(vertebra: Vertebra, start: Vertebra, evidence: Evidence) -> np.ndarray:
-    """(4,) what the predicted surface distance is made from: lowest and mean dissimilarity over the views, log spread in
-    mm, and the Mahalanobis distance a mode."""
-    similarity = np.array(list(evidence.similarity.values()))
-    spread = evidence.spread_mm if np.isfinite(evidence.spread_mm) else 1.0
-    shape = np.linalg.norm(vertebra.coefficients) / max(np.sqrt(len(vertebra.coefficients)), 1.0)
-    return np.array([1 - similarity.min(), 1 - similarity.mean(), np.log(spread + 0.1), shape])
+def features(similarity: Mapping[str, float], spread_mm: float, mahalanobis: float) -> np.ndarray:
+    """(4,) what the expected surface distance is made from.
+
+    The largest and the mean dissimilarity over the views, the logarithm of the starts' spread, and the Mahalanobis
+    distance of the shape. Where a number is missing (NaN) a usual one stands in.
+    """
+    values = np.array(list(similarity.values()))
+    spread_mm = spread_mm if np.isfinite(spread_mm) else 0.5
+    return np.array([1 - values.min(), 1 - values.mean(), np.log(spread_mm + 0.1), mahalanobis])
 
 
-def predicted_distance_mm(vertebra: Vertebra, start: Vertebra, evidence: Evidence, settings: Settings) -> float:
-    """Mean surface distance to the truth that fits like this one had (``FitSettings.confidence``)."""
+def predicted_distance_mm(evidence: Evidence, mahalanobis: float, settings: Settings) -> float:
+    """Mean surface distance to the truth that fits like this one had (``FitSettings.confidence_weights``)."""
     weights = np.asarray(settings.fit.confidence_weights)
-    return float(np.exp(weights[0] + weights[1:] @ features(vertebra, start, evidence)))
+    return float(np.exp(weights[0] + weights[1:] @ features(evidence.similarity, evidence.spread_mm, mahalanobis)))
 
 
 def _judge(
@@ -90,19 +93,20 @@ def _judge(
     moved = float(np.linalg.norm(vertebra.pose[:3, 3] - start.pose[:3, 3]))
     if moved > FAR_MM:
         return Status.DIVERGED, (
-            f"{level}: the fit ran {moved:.0f} mm from where it was clicked (at most {FAR_MM:.0f}). Click its centre again."
+            f"{level}: the fit ran {moved:.0f} mm from where it was clicked (at most {FAR_MM:.0f}). "
+            "Click its centre again."
         )
     if not SCALES[0] < vertebra.scale < SCALES[1]:
         return Status.DIVERGED, (
-            f"{level}: the fit's size is {vertebra.scale:.2f} of the level's mean ({SCALES[0]} to {SCALES[1]} is possible). "
-            "Check pixel spacing and distances."
+            f"{level}: the fit's size is {vertebra.scale:.2f} of the level's mean ({SCALES[0]} to {SCALES[1]} is "
+            "possible). Check pixel spacing and distances."
         )
     if predicted_mm > settings.fit.confident_mm:
         worst = min(evidence.similarity, key=lambda name: evidence.similarity[name])
         return Status.LOW_CONFIDENCE, (
             f"{level}: fits that look like this one were about {predicted_mm:.1f} mm off (at most "
-            f"{settings.fit.confident_mm:g} is trusted). It agrees least with {worst}: check the outline there, click again "
-            "or add a view."
+            f"{settings.fit.confident_mm:g} is trusted). It agrees least with {worst}: check the outline there, click "
+            "again or add a view."
         )
     if evidence.moving_mm > MOVING_MM:
         return Status.STEP_LIMIT, (

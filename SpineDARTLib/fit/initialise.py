@@ -15,12 +15,12 @@ CLICK_SIGMA_PX = 5.0
 """Standard deviation of a click on a body's centre, pixels of a 0.5-0.8 mm detector (about 2 mm at the spine)."""
 
 CLICK_POINT_MM = np.array([0.0, 3.5, 0.0])
-"""Where in the model's frame the eye puts a body's centre. The frame's origin lies midway between the endplates' centres;
-clicks on simulated X-rays of seven people fell 3.7 mm in front of it on average (deviation 2.7 mm)."""
+"""Where in the model's frame the eye puts a body's centre. The frame's origin lies midway between the endplates'
+centres; clicks on simulated X-rays of seven people fell 3.7 mm in front of it on average (deviation 2.7 mm)."""
 
 TILT_DEG = {"L1": -2.0, "L2": -2.0, "L3": -4.0, "L4": -4.0, "L5": -9.0}
-"""Mean turn about x of a vertebra's own axis against the curve through the body centres (lumbar bodies are wedged, L5 the
-most); measured on the same seven people, deviation 5 degrees."""
+"""Mean turn about x of a vertebra's own axis against the curve through the body centres (lumbar bodies are wedged, L5
+the most); measured on the same seven people, deviation 5 degrees."""
 
 BEND_MM = 2.5
 TWIST_MM = 0.6
@@ -162,7 +162,8 @@ def _from_landmarks(seed: Seed, by_name: Mapping[str, View], model: ShapeModel) 
 
 
 def similarity_transform(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Rigid pose (4, 4) and scale that bring (n, 3) sources nearest to targets in weighted least squares (Umeyama 1991)."""
+    """Rigid pose (4, 4) and scale that bring (n, 3) sources nearest to targets in weighted least squares (Umeyama
+    1991)."""
     weights = weights / weights.sum()
     from_centre, to_centre = weights @ sources, weights @ targets
     source, target = sources - from_centre, targets - to_centre

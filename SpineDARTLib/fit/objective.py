@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import huber_loss
 
+from ..atlas.model import ShapeModel
 from ..config import FitSettings
 from ..similarity import Similarity
 from ..similarity.filters import blur
-from .scene import Parameters
+from ..types import Seed, View
+from .scene import Parameters, Scene
 
 SUPPORT_DEPTH = 0.02
 """Optical depth above which a vertebra counts as showing in its own picture (a single facing cortex gives 0.05)."""
@@ -72,23 +75,49 @@ def prior_terms(parameters: Parameters, prior: Prior, settings: FitSettings) -> 
     }
 
 
-def landmark_term(
-    vertices: Mapping[int, Tensor], observations: Mapping[int, list], settings: FitSettings, like: Tensor
-) -> Float[Tensor, "starts vertebrae"]:
+class LandmarkTerm:
     """Confidence-weighted reprojection error of landmarks, robust (Huber at 2 standard deviations).
 
     Args:
-        vertices: vertebra's column to (starts, n, 3) RAS mm.
-        observations: column to a list of (vertex indices, weights, projection (3, 4), pixel (2,), sigma_px).
-        like: (starts, vertebrae) tensor of the result's shape.
+        seeds: with ``landmarks_px``; those without cost nothing.
+        levels: of the scene.
+        models: level to its model; a name that the model does not know is passed over.
+        views: of the case, full images.
+        like: a tensor of the scene's type and device.
     """
-    total = torch.zeros_like(like)
-    for column, seen in observations.items():
-        terms = []
-        for indices, weights, projection, pixel, sigma_px in seen:
-            point = (vertices[column][:, indices] * weights[:, None]).sum(1)
-            homogeneous = point @ projection[:, :3].T + projection[:, 3]
-            offset = (homogeneous[:, :2] / homogeneous[:, 2:] - pixel) / sigma_px
-            terms.append(torch.nn.functional.huber_loss(offset, torch.zeros_like(offset), reduction="none", delta=2.0))
-        total[:, column] = settings.landmark_weight * torch.stack(terms).sum(-1).mean(0)
-    return total
+
+    def __init__(
+        self,
+        seeds: Sequence[Seed],
+        levels: Sequence[str],
+        models: Mapping[str, ShapeModel],
+        views: Sequence[View],
+        like: Tensor,
+    ) -> None:
+        self.seen: dict[int, list[tuple[Tensor, Tensor, Tensor, Tensor, float]]] = {}
+        for seed in seeds:
+            for view in views:
+                for name, (u, v, sigma_px) in seed.landmarks_px.get(view.name, {}).items():
+                    anchor = models[seed.level].landmarks.get(name) if seed.level in levels else None
+                    if anchor is not None:
+                        indices = torch.as_tensor(anchor.indices, device=like.device)
+                        weights, projection = like.new_tensor(anchor.weights), like.new_tensor(view.projection)
+                        mark = (indices, weights, projection, like.new_tensor((u, v)), sigma_px)
+                        self.seen.setdefault(list(levels).index(seed.level), []).append(mark)
+
+    def __call__(self, scene: Scene, parameters: Parameters, weight: float) -> Float[Tensor, "starts vertebrae"]:
+        """Mean over a vertebra's landmarks and views, times the weight; zero where nothing was seen."""
+        total = torch.zeros_like(parameters.log_scale)
+        for family in scene.families if self.seen else ():
+            vertices = family.vertices(parameters)
+            for member, column in enumerate(family.columns):
+                terms = []
+                for indices, weights, projection, pixel, sigma_px in self.seen.get(column, ()):
+                    point = (vertices[:, member, indices] * weights[:, None]).sum(1)
+                    homogeneous = point @ projection[:, :3].T + projection[:, 3]
+                    offset = (homogeneous[:, :2] / homogeneous[:, 2:] - pixel) / sigma_px
+                    terms.append(huber_loss(offset, torch.zeros_like(offset), reduction="none", delta=2.0).sum(-1))
+                if terms:
+                    where = torch.as_tensor([column], device=total.device)
+                    total = total.index_add(1, where, weight * torch.stack(terms).mean(0)[:, None])
+        return total

@@ -16,10 +16,10 @@ from ..geometry.camera import project
 from ..geometry.region import region_view
 from ..render import Detectors
 from ..similarity import similarity_by_name
-from ..types import Evidence, FitState, Vertebra, View
+from ..types import Evidence, FitState, Seed, Vertebra, View
 from .column import ColumnPrior
 from .initialise import with_neighbours
-from .objective import Prior, image_term, prior_terms
+from .objective import LandmarkTerm, Prior, image_term, prior_terms
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
 
 MARGIN_MM = 4.0
@@ -72,6 +72,7 @@ def fit(
     models: Mapping[str, ShapeModel],
     settings: Settings,
     device: str = "cpu",
+    seeds: Sequence[Seed] = (),
 ) -> Iterator[FitState]:
     """Fit all started vertebrae of a case together.
 
@@ -79,51 +80,94 @@ def fit(
         views: two or more.
         starts: level to start (see ``initialise``); none gives no state.
         models: level to shape model, for the starts' levels and their neighbours.
+        seeds: whose landmarks, where there are any, pull on the fit.
 
     Yields:
-        the state after every step; a caller may stop at any. The last one of a whole run has ``stage`` "done" and carries
-        what is needed to judge the fit in ``evidence``.
+        the state after every step; a caller may stop at any. The last one of a whole run has ``stage`` "done" and
+        carries what is needed to judge the fit in ``evidence``.
     """
     if not starts:
         return
-    scene_starts = with_neighbours(starts, models)
-    levels = tuple(scene_starts)
-    rank = max(models[level].rank for level in levels)
-    nominal = parameters_of(tuple(scene_starts.values()), rank, device=device)
-    prior = _prior(nominal, [level in starts for level in levels])
-    points = np.concatenate([scene_starts[level].place(models[level].means[level]) for level in starts])
-    run = _Run(views, levels, [levels.index(level) for level in starts], models, settings, prior, points, device)
-    parameters = spread(nominal, settings.fit.stages[0].keep, settings)
-    yield from run.states(parameters)
+    run = _Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
+    yield from run.states()
 
 
 class _Run:
     """One call of ``fit``: what stays the same over its stages."""
 
-    def __init__(self, views, levels, wanted, models, settings: Settings, prior: Prior, points, device: str) -> None:
-        self.views, self.levels, self.wanted, self.models = views, levels, wanted, models
-        self.settings, self.prior, self.points, self.device = settings, prior, points, device
+    def __init__(
+        self,
+        views: Sequence[View],
+        starts: Mapping[str, Vertebra],
+        asked: Sequence[str],
+        models: Mapping[str, ShapeModel],
+        settings: Settings,
+        seeds: Sequence[Seed],
+        device: str,
+    ) -> None:
+        self.views, self.models, self.settings, self.device = views, models, settings, device
+        self.levels = tuple(starts)
+        self.wanted = [self.levels.index(level) for level in asked]
+        self.points = np.concatenate([starts[level].place(models[level].means[level]) for level in asked])
         self.total = sum(stage.steps for stage in settings.fit.stages)
-        self.scene = Scene(levels, models, settings.render, device=device)
-        self.column = ColumnPrior(levels, prior.translation_mm)
+        rank = max(models[level].rank for level in self.levels)
+        self.nominal = parameters_of(tuple(starts.values()), rank, device=device)
+        like = self.nominal.translation_mm
+        self.scene = Scene(self.levels, models, settings.render, device=device)
+        self.prior = _prior(self.nominal, [level in asked for level in self.levels])
+        self.column = ColumnPrior(self.levels, like)
+        self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like)
 
-    def states(self, parameters: Parameters) -> Iterator[FitState]:
+    def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
         done, spread_mm, recent = 0, np.full(len(self.levels), np.nan), []
-        step = None
+        parameters = spread(self.nominal, self.settings.fit.stages[0].keep, self.settings)
+        steps: list[Step] = []
         for stage in self.settings.fit.stages:
-            if step is not None:
-                parameters = step.parameters.rebased(step.scores.argsort(0)[: stage.keep])
-            self.scene.gather(stage.splats)
-            pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
-            for step in _steps(self.scene, pictures, parameters, self.prior, self.column, stage, self.settings):
+            if steps:
+                parameters = steps[-1].parameters.rebased(steps[-1].scores.argsort(0)[: stage.keep])
+            for step in self._steps(stage, parameters):
                 done += 1
+                steps = [step]
                 state = self._state(stage.name, done, step)
                 recent = [*recent[-max(self.total // 10, 1) :], state.vertebrae]
                 yield state
-            if stage.keep > 1:
-                spread_mm = _spread_mm(self.scene, step)
-        yield replace(state, stage="done", evidence=self._evidence(step, spread_mm, recent))
+            if stage.keep > 1 and steps:
+                spread_mm = _spread_mm(self.scene, steps[-1])
+        if steps:
+            last = self._state("done", done, steps[-1])
+            yield replace(last, evidence=self._evidence(steps[-1], spread_mm, recent))
+
+    def _steps(self, stage: StageSettings, parameters: Parameters) -> Iterator[Step]:
+        """The steps of one stage, from given starts; ends early when nothing is gained any more."""
+        settings, options = self.settings, self.settings.fit
+        self.scene.gather(stage.splats)
+        pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
+        similarity = similarity_by_name(settings.similarity, pictures.images, settings.image)
+        parameters = parameters.rebased()
+        optimiser, schedule = _optimiser(parameters, stage, settings)
+        course: list[Tensor] = []
+        for _ in range(stage.steps):
+            optimiser.zero_grad()
+            drawn = self.scene.pictures(parameters, pictures.detectors, settings.renderer)
+            likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
+            terms = {
+                "image": 1.0 - likeness.mean(-1),
+                **prior_terms(parameters, self.prior, options),
+                "column": stage.column * options.column_weight * self.column(parameters),
+                "landmarks": self.landmarks(self.scene, parameters, options.landmark_weight),
+            }
+            total = torch.stack(list(terms.values())).sum(0)
+            total.sum().backward()
+            _keep_numbers(parameters, stage.rank)
+            scores = total.detach().nan_to_num(1e9, 1e9, 1e9)
+            detached = {name: term.detach() for name, term in terms.items()}
+            yield Step(parameters.rebased(), scores, detached, likeness.detach())
+            course.append(scores.min(0).values)
+            if _settled(course, options.settled):
+                return
+            optimiser.step()
+            schedule.step()
 
     def _state(self, name: str, done: int, step: Step) -> FitState:
         best = step.scores.argmin(0)
@@ -212,47 +256,20 @@ class Step:
     likeness: Tensor
 
 
-def _steps(
-    scene: Scene,
-    pictures: Pictures,
-    parameters: Parameters,
-    prior: Prior,
-    column: ColumnPrior,
-    stage: StageSettings,
-    settings: Settings,
-) -> Iterator[Step]:
-    """The steps of one stage."""
-    similarity = similarity_by_name(settings.similarity, pictures.images, settings.image)
-    parameters = parameters.rebased()
-    optimiser, schedule = _optimiser(parameters, stage, settings)
-    course: list[Tensor] = []
-    for _ in range(stage.steps):
-        optimiser.zero_grad()
-        drawn = scene.pictures(parameters, pictures.detectors, settings.renderer)
-        likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
-        terms = {"image": 1.0 - likeness.mean(-1), **prior_terms(parameters, prior, settings.fit)}
-        terms["column"] = stage.column * settings.fit.column_weight * column(parameters)
-        total = torch.stack(list(terms.values())).sum(0)
-        total.sum().backward()
-        for tensor in parameters.tensors():
-            tensor.grad.nan_to_num_(0.0, 0.0, 0.0)  # a start that has left the numbers stays where it is
-        parameters.coefficients.grad[..., stage.rank :] = 0.0
-        scores = total.detach().nan_to_num(1e9, 1e9, 1e9)
-        yield Step(
-            parameters.rebased(), scores, {name: term.detach() for name, term in terms.items()}, likeness.detach()
-        )
-        course.append(scores.min(0).values)
-        if _settled(course, settings.fit.settled):
-            return
-        optimiser.step()
-        schedule.step()
+def _keep_numbers(parameters: Parameters, rank: int) -> None:
+    """A start that has left the numbers stays where it is; modes beyond the stage's rank do not move."""
+    for tensor in parameters.tensors():
+        if tensor.grad is not None:
+            tensor.grad.nan_to_num_(0.0, 0.0, 0.0)
+    if parameters.coefficients.grad is not None:
+        parameters.coefficients.grad[..., rank:] = 0.0
 
 
 def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
     """Whether no vertebra's best score has fallen by more than the tolerance over the last ``PATIENCE`` steps."""
     if len(course) <= 2 * PATIENCE:
         return False
-    before = torch.stack(list(course[: -PATIENCE])).min(0).values
+    before = torch.stack(list(course[:-PATIENCE])).min(0).values
     return bool((before - torch.stack(list(course[-PATIENCE:])).min(0).values < tolerance).all())
 
 

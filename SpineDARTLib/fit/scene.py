@@ -23,8 +23,8 @@ from ..types import Vertebra
 class Parameters:
     """What the optimiser moves; one row a start, one column a vertebra.
 
-    A pose is a rotation ``exp(rotation) @ base_rotation`` and a translation: steps are taken on the tangent space at the
-    base, which ``rebased`` moves along.
+    A pose is a rotation ``exp(rotation) @ base_rotation`` and a translation: steps are taken on the tangent space at
+    the base, which ``rebased`` moves along.
     """
 
     base_rotation: Float[Tensor, "starts vertebrae 3 3"]
@@ -77,7 +77,9 @@ def vertebrae_of(levels: Sequence[str], parameters: Parameters, start: int) -> t
     with torch.no_grad():
         poses = np.tile(np.eye(4), (len(levels), 1, 1))
         # Orthonormal again in float64: float32 leaves 1e-7.
-        poses[:, :3, :3] = roma.special_procrustes(parameters.rotations()[start].double()).cpu().numpy()
+        rotations = roma.special_procrustes(parameters.rotations()[start].double())
+        assert isinstance(rotations, Tensor)
+        poses[:, :3, :3] = rotations.cpu().numpy()
         poses[:, :3, 3] = parameters.translation_mm[start].double().cpu().numpy()
         scales = parameters.log_scale[start].double().exp().cpu().numpy()
         coefficients = parameters.coefficients[start].double().cpu().numpy()
@@ -112,8 +114,13 @@ class Family:
         self.faces = torch.as_tensor(np.asarray(model.faces, dtype=np.int64), device=device)
         self.mean = np.mean([model.means[level] for level in levels], axis=0)
         indices, weights = interior_points(self.mean, model.faces, settings.interior_spacing_mm)
-        self.inside = torch.as_tensor(indices, device=device)
-        self.inside_weights = torch.as_tensor(weights, dtype=dtype, device=device)
+        rows = np.repeat(np.arange(len(indices)), indices.shape[1])
+        self.inside = torch.sparse_coo_tensor(
+            torch.as_tensor(np.stack([rows, indices.ravel()]), device=device),
+            torch.as_tensor(weights.ravel(), dtype=dtype, device=device),
+            (len(indices), len(self.mean)),
+            check_invariants=True,
+        ).coalesce()
         self.gather(len(self.mean))
 
     def gather(self, splats: int) -> None:
@@ -137,7 +144,9 @@ class Family:
             gathered = areas.new_zeros(*areas.shape[:2], len(self.sizes), 3)
             areas = gathered.index_add(2, self.clusters, areas)
             surface = gathered.index_add(2, self.clusters, vertices) / self.sizes[:, None]
-        inside = (vertices[..., self.inside, :] * self.inside_weights[..., None]).sum(-2)
+        # One sparse product for all starts and members: vertices first, everything else in columns.
+        columns = vertices.movedim(2, 0)
+        inside = torch.sparse.mm(self.inside, columns.flatten(1)).view(-1, *columns.shape[1:]).movedim(0, 2)
         volumes = vertices.new_full(inside.shape[:-1], self.settings.interior_spacing_mm**3)
         return concatenate([cortical(surface, areas, self.settings), trabecular(inside, volumes, self.settings)])
 

@@ -95,10 +95,10 @@ def interior_points(
     Returns:
         indices (m, neighbours) and weights (m, neighbours), rows summing to one.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     inside = _grid_inside(vertices, faces, spacing_mm)
-    _, indices = cKDTree(vertices).query(inside, k=neighbours)
+    indices = np.asarray(KDTree(vertices).query(inside, k=neighbours)[1])
     corners = vertices[indices] - inside[:, None]
     design = np.concatenate([np.ones((*indices.shape, 1)), corners], axis=2)  # (m, k, 4)
     target = np.zeros((len(inside), 4))

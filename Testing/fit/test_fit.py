@@ -12,14 +12,14 @@ from SpineDARTLib.config import FitSettings, RenderSettings, Settings, StageSett
 from SpineDARTLib.fit.column import ColumnPrior
 from SpineDARTLib.fit.confidence import conclude
 from SpineDARTLib.fit.initialise import initialise
-from SpineDARTLib.fit.objective import Prior, image_term, landmark_term, prior_terms
+from SpineDARTLib.fit.objective import LandmarkTerm, Prior, image_term, prior_terms
 from SpineDARTLib.fit.optimise import fit, spread
 from SpineDARTLib.fit.scene import Parameters, Scene, parameters_of, vertebrae_of
+from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.render import Detectors
 from SpineDARTLib.similarity import GradientNCC
-from SpineDARTLib.types import Case, Evidence, Status
-
+from SpineDARTLib.types import Case, Evidence, Seed, Status
 from Testing.fit.column import clicks, vertebra_at, views_of
 
 LEVELS_SEEN = ("L2", "L3", "L4")
@@ -58,7 +58,9 @@ def seen(truth, models):
     drawn = scene.pictures(parameters_of(tuple(truth.values()), 20), Detectors.of(views), "torch").sum((0, 1)).numpy()
     slope = np.linspace(0, 2, drawn.shape[-1], dtype=np.float32)
     noise = 0.01 * np.random.default_rng(0).normal(size=drawn.shape).astype(np.float32)
-    return tuple(replace(view, image=image + slope + grain) for view, image, grain in zip(views, drawn, noise, strict=True))
+    return tuple(
+        replace(view, image=image + slope + grain) for view, image, grain in zip(views, drawn, noise, strict=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_states_tell_the_course(course):
     assert states[-1].stage == "done" and {"coarse", "fine"} <= {state.stage for state in states}
     assert [state.step for state in states[:-1]] == list(range(1, len(states)))
     assert states[-2].step <= states[-2].total_steps == 50
-    assert set(states[0].losses) == {"image", "shape", "scale", "pose", "column"}
+    assert set(states[0].losses) == {"image", "shape", "scale", "pose", "column", "landmarks"}
     first = sum(states[0].losses.values())
     assert sum(states[-1].losses.values()) < first
     assert all(not state.evidence for state in states[:-1])
@@ -172,8 +174,10 @@ def test_rebasing_picks_a_start_for_each_vertebra(truth):
 def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
     """Central differences in float64 against autograd, along random directions of all parameters."""
     torch.manual_seed(0)
-    views = tuple(replace(view, image=view.image[::4, ::4].copy(), intrinsics=np.diag([0.25, 0.25, 1]) @ view.intrinsics)
-                  for view in seen)
+    views = tuple(
+        replace(view, image=view.image[::4, ::4].copy(), intrinsics=np.diag([0.25, 0.25, 1]) @ view.intrinsics)
+        for view in seen
+    )
     detectors = Detectors.of(views, dtype=torch.float64)
     scene = Scene(tuple(truth), models, RenderSettings(), dtype=torch.float64)
     scene.gather(200)
@@ -181,7 +185,9 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
     similarity = GradientNCC(real, Settings().image)
     start = spread(parameters_of(tuple(truth.values()), 20, dtype=torch.float64), 2, Settings())
     column = ColumnPrior(tuple(truth), start.translation_mm)
-    prior = Prior(start.translation_mm[0], start.base_rotation[0], torch.full((3,), 4.0), torch.full((3,), 0.2), (0.08, 0.03))
+    prior = Prior(
+        start.translation_mm[0], start.base_rotation[0], torch.full((3,), 4.0), torch.full((3,), 0.2), (0.08, 0.03)
+    )
     regions = torch.ones(1, 1, 1, 1, 1, dtype=torch.float64).expand(2, 3, 2, *real.shape[-2:])
 
     def value(*tensors):
@@ -194,7 +200,9 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
     gradients = torch.autograd.grad(value(*tensors), tensors)
     for which, size in enumerate((1e-5, 1e-4, 1e-5, 1e-4)):
         direction = torch.randn_like(tensors[which])
-        shifted = [[t + sign * size * direction if i == which else t for i, t in enumerate(tensors)] for sign in (1, -1)]
+        shifted = [
+            [t + sign * size * direction if i == which else t for i, t in enumerate(tensors)] for sign in (1, -1)
+        ]
         with torch.no_grad():
             expected = (value(*shifted[0]) - value(*shifted[1])) / (2 * size)
         found = (gradients[which] * direction).sum()
@@ -216,14 +224,26 @@ def test_the_image_term_is_best_at_the_truth(seen, truth, models):
 
 
 def test_landmarks_pull_towards_where_they_were_seen(seen, truth, models):
-    model, vertebra, view = models["L3"], truth["L3"], seen[0]
-    anchor = model.landmarks["spinous_process"]
-    vertices = torch.as_tensor(vertebra.place(model.instance("L3", vertebra.coefficients)))[None]
-    point = vertices[0, anchor.indices].numpy().T @ anchor.weights
-    homogeneous = view.projection @ np.append(point, 1)
-    pixel = torch.as_tensor(homogeneous[:2] / homogeneous[2])
-    observed = [(torch.as_tensor(anchor.indices), torch.as_tensor(anchor.weights), torch.as_tensor(view.projection), pixel, 2.0)]
-    like = torch.zeros(1, 3, dtype=torch.float64)
-    assert landmark_term({1: vertices}, {1: observed}, FitSettings(), like).abs().max() < 1e-9
-    away = landmark_term({1: vertices + torch.tensor([4.0, 0, 0])}, {1: observed}, FitSettings(), like)
-    assert away[0, 1] > 0 and away[0, 0] == 0
+    model, vertebra = models["L3"], truth["L3"]
+    point = model.landmarks["spinous_process"].on(vertebra.place(model.instance("L3", vertebra.coefficients)))
+    marks = {view.name: {"spinous_process": (*project(point[None], view)[0], 2.0)} for view in seen}
+    scene = Scene(tuple(truth), models, RenderSettings())
+    parameters = parameters_of(tuple(truth.values()), 20)
+    term = LandmarkTerm([Seed("L3", {}, marks)], tuple(truth), models, seen, parameters.translation_mm)
+    assert term(scene, parameters, 1.0).abs().max() < 1e-3
+    away = replace(parameters, translation_mm=parameters.translation_mm + torch.tensor([4.0, 0, 0]))
+    pulled = term(scene, away, 1.0)
+    assert pulled[0, 1] > 0.5 and pulled[0, 0] == pulled[0, 2] == 0
+
+
+def test_good_landmarks_help_a_start_that_is_off(seen, truth, models):
+    one = replace(truth["L3"], pose=truth["L3"].pose + np.pad([[6.0], [0.0], [0.0]], ((0, 1), (3, 0))))
+    landmarks = models["L3"].landmarks
+    surface = truth["L3"].place(models["L3"].instance("L3", truth["L3"].coefficients))
+    marks = {
+        view.name: {name: (*project(anchor.on(surface)[None], view)[0], 1.0) for name, anchor in landmarks.items()}
+        for view in seen
+    }
+    settings = replace(QUICK, fit=replace(QUICK.fit, stages=QUICK.fit.stages[:1], landmark_weight=0.1))
+    last = list(fit(seen, {"L3": one}, models, settings, seeds=[Seed("L3", {}, marks)]))[-1]
+    assert np.linalg.norm(last.vertebrae[0].pose[:3, 3] - truth["L3"].pose[:3, 3]) < 2.5

@@ -11,8 +11,7 @@ from SpineDARTLib.fit.initialise import CLICK_POINT_MM, initialise, orient, simi
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.types import Seed, Vertebra
-
-from Testing.fit.column import clicks, views_of, vertebra_at
+from Testing.fit.column import clicks, vertebra_at, views_of
 
 
 @pytest.fixture(scope="module")
