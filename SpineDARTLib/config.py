@@ -72,6 +72,8 @@ class FitSettings:
     rotation_deg: float = 0.8
     log_scale: float = 0.008
     coefficient: float = 0.08
+    presence: float = 0.1
+    """Of the logit that a neighbour shows."""
     start_translation_mm: tuple[float, float, float] = (2.5, 3.0, 4.0)
     """Spread of the starts along the vertebra's own x, y, z."""
     start_rotation_deg: tuple[float, float, float] = (7.0, 4.0, 5.0)
@@ -79,7 +81,7 @@ class FitSettings:
     shape_weight: float = 0.003
     """Of half the squared Mahalanobis distance of the coefficients."""
     scale_weight: float = 0.01
-    pose_weight: float = 0.01
+    pose_weight: float = 0.015
     """Of half the squared departure from the start, in standard deviations of where a click may be wrong."""
     column_weight: float = 0.01
     """Of half the squared departure of a vertebra's links to its neighbours from the usual ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -174,11 +174,25 @@ def similarity_transform(sources: np.ndarray, targets: np.ndarray, weights: np.n
     return rigid(rotation, to_centre - scale * rotation @ from_centre), scale
 
 
+def with_borrowed(models: Mapping[str, ShapeModel]) -> dict[str, ShapeModel]:
+    """The models, and for a level without one beside a level with one that neighbour's shape, under the level's own name.
+
+    Good enough to explain the edges of a neighbour that nobody asked for; never for a result.
+    """
+    result = dict(models)
+    for number, level in enumerate(LEVELS):
+        for beside in (number + 1, number - 1):
+            if level not in result and 0 <= beside < len(LEVELS) and LEVELS[beside] in models:
+                lender = models[LEVELS[beside]]
+                means = {**lender.means, level: lender.means[LEVELS[beside]]}
+                result[level] = replace(lender, levels=(*lender.levels, level), means=means)
+    return result
+
+
 def with_neighbours(starts: Mapping[str, Vertebra], models: Mapping[str, ShapeModel]) -> dict[str, Vertebra]:
     """The starts and the unasked vertebrae between and beside them, head to foot.
 
-    Neighbours take part in the fit, so that their edges are explained by them; they are never reported. One that has no
-    shape model borrows the next level's.
+    Neighbours take part in the fit, so that their edges are explained by them; they are never reported.
     """
     if not starts:
         return {}

@@ -18,7 +18,7 @@ from ..render import Detectors
 from ..similarity import similarity_by_name
 from ..types import Evidence, FitState, Seed, Vertebra, View
 from .column import ColumnPrior
-from .initialise import with_neighbours
+from .initialise import with_borrowed, with_neighbours
 from .objective import LandmarkTerm, Prior, image_term, prior_terms
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
 
@@ -88,6 +88,7 @@ def fit(
     """
     if not starts:
         return
+    models = with_borrowed(models)
     run = _Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
     yield from run.states()
 
@@ -113,9 +114,9 @@ class _Run:
         rank = max(models[level].rank for level in self.levels)
         self.nominal = parameters_of(tuple(starts.values()), rank, device=device)
         like = self.nominal.translation_mm
-        self.scene = Scene(self.levels, models, settings.render, device=device)
+        self.scene = Scene(self.levels, models, settings.render, device=device, asked=asked)
         self.prior = _prior(self.nominal, [level in asked for level in self.levels])
-        self.column = ColumnPrior(self.levels, like)
+        self.column = ColumnPrior(self.levels, models, like)
         self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like)
 
     def states(self) -> Iterator[FitState]:
@@ -215,8 +216,8 @@ def _prior(nominal: Parameters, asked: Sequence[bool]) -> Prior:
     return Prior(
         nominal.translation_mm[0],
         nominal.base_rotation[0],
-        torch.where(known, 4.0, 6.0),
-        torch.where(known, math.radians(10.0), math.radians(12.0)),
+        torch.where(known, 3.0, 6.0),
+        torch.where(known, math.radians(8.0), math.radians(12.0)),
         (0.08, 0.03),
     )
 
@@ -237,6 +238,7 @@ def spread(nominal: Parameters, count: int, settings: Settings) -> Parameters:
         nominal.translation_mm + (base @ own[..., None])[..., 0],
         nominal.log_scale + options.start_log_scale * draws[..., 6],
         nominal.coefficients.repeat(count, 1, 1),
+        nominal.presence.repeat(count, 1),
     ).rebased()
 
 
@@ -276,7 +278,8 @@ def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
 def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings):
     """Adam with a step size for each kind of parameter, falling to a tenth along a cosine."""
     options = settings.fit
-    rates = (math.radians(options.rotation_deg), options.translation_mm, options.log_scale, options.coefficient)
+    turn = math.radians(options.rotation_deg)
+    rates = (turn, options.translation_mm, options.log_scale, options.coefficient, options.presence)
     groups = [
         {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
         for tensor, rate in zip(parameters.tensors(), rates, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from ..render import Detectors, Gaussians, render
 from ..render.gaussians import concatenate, cortical, interior_points, trabecular, vertex_normals
 from ..types import Vertebra
 
+LIKELY = 1.0
+"""Logit of the presence of a neighbour before the picture was looked at: it shows on three X-rays of four."""
+
 
 @dataclass
 class Parameters:
@@ -32,10 +35,11 @@ class Parameters:
     translation_mm: Float[Tensor, "starts vertebrae 3"]
     log_scale: Float[Tensor, "starts vertebrae"]
     coefficients: Float[Tensor, "starts vertebrae modes"]
+    presence: Float[Tensor, "starts vertebrae"]
 
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What has a gradient, in the order rotation, translation, log scale, coefficients."""
-        return self.rotation, self.translation_mm, self.log_scale, self.coefficients
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What has a gradient, in the order rotation, translation, log scale, coefficients, presence."""
+        return self.rotation, self.translation_mm, self.log_scale, self.coefficients, self.presence
 
     def rotations(self) -> Tensor:
         """(starts, vertebrae, 3, 3)."""
@@ -50,7 +54,7 @@ class Parameters:
                 rows = torch.arange(len(rotations), device=rotations.device)[:, None].expand(rotations.shape[:2])
             columns = torch.arange(rotations.shape[1], device=rotations.device)
             base = rotations[rows, columns]
-            parts = [part[rows, columns].clone() for part in (self.translation_mm, self.log_scale, self.coefficients)]
+            parts = [part[rows, columns].clone() for part in (*self.tensors()[1:],)]
             return Parameters(base, torch.zeros_like(parts[0]), *parts)
 
 
@@ -69,6 +73,7 @@ def parameters_of(
         stack([v.pose[:3, 3] for v in vertebrae]),
         stack([np.log(v.scale) for v in vertebrae]),
         stack(coefficients),
+        torch.full((1, len(vertebrae)), LIKELY, dtype=dtype, device=device),
     )
 
 
@@ -174,6 +179,7 @@ class Scene:
     Args:
         levels: the vertebrae, head to foot.
         models: level to its model.
+        asked: those that are surely there; all of them when None.
     """
 
     def __init__(
@@ -183,8 +189,10 @@ class Scene:
         settings: RenderSettings,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
+        asked: Collection[str] | None = None,
     ) -> None:
         self.levels = tuple(levels)
+        self.asked = torch.as_tensor([asked is None or level in asked for level in levels], device=device)
         groups: dict[int, list[int]] = {}
         for column, level in enumerate(levels):
             groups.setdefault(id(models[level]), []).append(column)
@@ -211,4 +219,5 @@ class Scene:
             parts.append(pictures.view(starts, members, *pictures.shape[1:]))
             columns += family.columns
         order = torch.argsort(torch.as_tensor(columns, device=parts[0].device))
-        return torch.cat(parts, dim=1)[:, order]
+        shown = torch.where(self.asked, 1.0, torch.sigmoid(parameters.presence))
+        return torch.cat(parts, dim=1)[:, order] * shown[..., None, None, None]

@@ -179,12 +179,12 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
         for view in seen
     )
     detectors = Detectors.of(views, dtype=torch.float64)
-    scene = Scene(tuple(truth), models, RenderSettings(), dtype=torch.float64)
+    scene = Scene(tuple(truth), models, RenderSettings(), dtype=torch.float64, asked=("L2", "L3"))
     scene.gather(200)
     real = torch.as_tensor(np.stack([view.image for view in views]), dtype=torch.float64)
     similarity = GradientNCC(real, Settings().image)
     start = spread(parameters_of(tuple(truth.values()), 20, dtype=torch.float64), 2, Settings())
-    column = ColumnPrior(tuple(truth), start.translation_mm)
+    column = ColumnPrior(tuple(truth), models, start.translation_mm)
     prior = Prior(
         start.translation_mm[0], start.base_rotation[0], torch.full((3,), 4.0), torch.full((3,), 0.2), (0.08, 0.03)
     )
@@ -198,7 +198,7 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
 
     tensors = [tensor.clone().requires_grad_(True) for tensor in start.tensors()]
     gradients = torch.autograd.grad(value(*tensors), tensors)
-    for which, size in enumerate((1e-5, 1e-4, 1e-5, 1e-4)):
+    for which, size in enumerate((1e-5, 1e-4, 1e-5, 1e-4, 1e-4)):
         direction = torch.randn_like(tensors[which])
         shifted = [
             [t + sign * size * direction if i == which else t for i, t in enumerate(tensors)] for sign in (1, -1)
