@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .atlas.files import available_levels
 from .atlas.model import ShapeModel
 from .config import Settings
 from .errors import InputError
@@ -59,6 +60,7 @@ def _plan(folder: Path, out: Path, settings: Settings, levels: Sequence[str] | N
     """Read, plan, write and show."""
     device = check_machine(settings)
     case = read_case(folder)
+    require_model(case, levels)
     check_writable(out)
     plans = run_with_progress(case, settings, levels)
     extra = {"device": device}
@@ -70,6 +72,19 @@ def _plan(folder: Path, out: Path, settings: Settings, levels: Sequence[str] | N
             console.print(f"{one.fitted.level}: {one.fitted.reason}", highlight=False, soft_wrap=True)
     console.print(f"Written to {out}.", highlight=False, soft_wrap=True)
     return plans
+
+
+def require_model(case: Case, levels: Sequence[str] | None) -> None:
+    """Raise an InputError where no level that is to be planned has a shape model, or one named by hand has none."""
+    known = available_levels()
+    expected = f"a level with a shape model ({', '.join(known)})"
+    for level in levels or ():
+        if level not in known:
+            raise InputError("--levels", "", level, expected)
+    wanted = [seed.level for seed in case.seeds if not levels or seed.level in levels]
+    if wanted and not set(wanted) & set(known):
+        where = case.folder / "case.json" if case.folder else case.id
+        raise InputError(where, "vertebrae[0].level", wanted[0], expected)
 
 
 def check_machine(settings: Settings) -> str:

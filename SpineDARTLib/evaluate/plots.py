@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from .benchmark import CaseResult
 
-MARKERS = {"aplat": "o", "random": "^"}
+MARKERS = {"orthogonal": "o", "random": "^"}
 COLOURS = {"lumbar": "#0072B2", "thoracic": "#D55E00"}  # Okabe and Ito 2008: told apart by the colour-blind
 
 

@@ -79,7 +79,7 @@ class ColumnPrior:
         return cost.index_add(1, upper, link).index_add(1, upper + 1, link)
 
     def _discs_mm(self, parameters: Parameters, rotations: Tensor) -> Float[Tensor, "starts links"]:
-        """Height of each disc: between the middles of the endplates that face each other, along the two bodies' axis."""
+        """Height of each disc: between the middles of the endplates that face each other, along the bodies' axis."""
         heights = []
         for place, over, under in zip(self.links, self.over, self.under, strict=True):
             floor, roof = (

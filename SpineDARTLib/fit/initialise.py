@@ -175,7 +175,7 @@ def similarity_transform(sources: np.ndarray, targets: np.ndarray, weights: np.n
 
 
 def with_borrowed(models: Mapping[str, ShapeModel]) -> dict[str, ShapeModel]:
-    """The models, and for a level without one beside a level with one that neighbour's shape, under the level's own name.
+    """The models, and for a level that has none, beside one that has, that neighbour's shape under the level's name.
 
     Good enough to explain the edges of a neighbour that nobody asked for; never for a result.
     """

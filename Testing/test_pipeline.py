@@ -1,0 +1,95 @@
+"""The whole job on the shipped sample, with few steps: what the command line runs, without the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from SpineDARTLib.commands import require_model
+from SpineDARTLib.config import FitSettings, Settings, StageSettings
+from SpineDARTLib.errors import InputError
+from SpineDARTLib.evaluate.compare import evaluate_plans
+from SpineDARTLib.io.case import read_case
+from SpineDARTLib.io.plan import read_plan, write_plan
+from SpineDARTLib.io.truth import read_truth
+from SpineDARTLib.overlay import draw_overlay
+from SpineDARTLib.pipeline import plan_case
+from SpineDARTLib.resources import resource_folder
+from SpineDARTLib.types import Status
+
+STAGES = (
+    StageSettings("coarse", pixel_mm=2.5, steps=20, rank=0, keep=4, splats=400, rate=2.0, column=2.0),
+    StageSettings("shape", pixel_mm=2.0, steps=20, rank=6, keep=2, splats=800),
+)
+QUICK = Settings(fit=replace(FitSettings(), stages=STAGES))
+
+
+def run(case, levels=None):
+    states = plan_case(case, QUICK, levels)
+    seen = []
+    while True:
+        try:
+            seen.append(next(states))
+        except StopIteration as end:
+            return seen, end.value
+
+
+@pytest.fixture(scope="module")
+def planned():
+    """The sample with one more vertebra for which there is no shape model."""
+    case = read_case(resource_folder("sample"))
+    extra = replace(case.seeds[0], level="T3")
+    return case, *run(replace(case, seeds=(*case.seeds, extra)))
+
+
+def test_the_sample_is_found_and_planned(planned):
+    case, states, plans = planned
+    assert [plan.fitted.level for plan in plans] == ["T3", "L2", "L3", "L4"]
+    assert states[-1].stage == "done"
+    truth = read_truth(resource_folder("sample"))
+    found = evaluate_plans(case.id, plans, truth)
+    for level, figures in found["levels"].items():
+        assert figures["dice"] > 0.8, f"{level}: {figures}"
+    for plan in plans[1:]:
+        assert plan.fitted.quality.seconds > 0
+        assert [cannula.side for cannula in plan.cannulas] == ["left", "right"]
+        left, right = (cannula.target_mm - cannula.entry_mm for cannula in plan.cannulas)
+        assert left[1] > 15 and right[1] > 15, "cannulas run forward"
+        assert plan.cannulas[0].entry_mm[0] < plan.cannulas[1].entry_mm[0], "the patient's left is -x"
+
+
+def test_one_level_without_a_model_leaves_the_others_planned(planned):
+    _, _, plans = planned
+    assert plans[0].fitted.status is Status.NOT_INITIALISED and "no shape model for T3" in plans[0].fitted.reason
+    assert all(plan.fitted.vertebra is not None for plan in plans[1:])
+
+
+def test_a_plan_is_written_and_read_back(planned, tmp_path):
+    case, _, plans = planned
+    write_plan(tmp_path / "plan", case, plans, QUICK, lambda path: draw_overlay(case, plans, path))
+    saved = read_plan(tmp_path / "plan")
+    for before, after in zip(plans, saved.plans, strict=True):
+        assert before.fitted.status is after.fitted.status
+        if before.fitted.vertebra is not None:
+            np.testing.assert_allclose(before.fitted.vertebra.pose, after.fitted.vertebra.pose)
+    names = {path.name for path in (tmp_path / "plan").iterdir()}
+    assert {"plan.json", "overlay.png", "history.npz", "L3.stl", "L3_left.mrk.json", "L3_right.mrk.json"} <= names
+
+
+def test_a_case_without_seeds_and_a_level_it_does_not_have_are_refused():
+    case = read_case(resource_folder("sample"))
+    with pytest.raises(InputError, match="a click on its centre"):
+        next(plan_case(replace(case, seeds=()), QUICK))
+    with pytest.raises(InputError, match="L5"):
+        next(plan_case(case, QUICK, ["L5"]))
+
+
+def test_nothing_with_a_model_is_refused_before_any_work():
+    case = read_case(resource_folder("sample"))
+    lonely = replace(case, seeds=(replace(case.seeds[0], level="T3"),))
+    with pytest.raises(InputError, match=r"vertebrae\[0\]\.level: got T3; expected a level with a shape model"):
+        require_model(lonely, None)
+    with pytest.raises(InputError, match="--levels: got T3"):
+        require_model(case, ["T3"])
