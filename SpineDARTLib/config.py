@@ -88,10 +88,12 @@ class FitSettings:
     settled: float = 3e-4
     """Gain in a vertebra's score (1 is a perfect picture) below which a stage stops early."""
     landmark_weight: float = 0.02
-    confident_mm: float = 3.0
-    """Predicted mean surface distance above which a fit is "low_confidence"."""
-    confidence_weights: tuple[float, ...] = (0.5, 0.0, 0.0, 0.0, 0.0)
-    """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``."""
+    confident_mm: float = 1.7
+    """Expected mean surface distance above which a fit is "low_confidence": at this limit 132 fits of seven people,
+    each expected from the other six, lost all three that were worse than 2.5 mm and few of the good ones."""
+    confidence_weights: tuple[float, ...] = (-0.945, -0.448, 2.497, 0.014, 0.171)
+    """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``
+    (``Testing/benchmarks/calibrate_confidence.py``)."""
 
 
 @dataclass(frozen=True)
