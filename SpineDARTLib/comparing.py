@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class PipelinePlanner:
     """
 
     settings: Settings
-    threads: int = 0
+    threads: int = field(default=0, repr=False)  # no part of what the results depend on
 
     def __call__(
         self, case: Path, method: str, without: tuple[str, ...]

@@ -117,6 +117,10 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
     assert main(arguments) == 0
     found = json.loads((tmp_path / "out" / "benchmark.json").read_text(encoding="utf-8"))
     assert found["methods"]["ncc"]["groups"]["any view lumbar"]["failures"] == 1 + 2
+    # Other settings measure anew: what was kept is not theirs.
+    assert main([*arguments, "--seed", "7"]) == 0
+    found = json.loads((tmp_path / "out" / "benchmark.json").read_text(encoding="utf-8"))
+    assert found["methods"]["ncc"]["groups"]["any view lumbar"]["failures"] == 2 + 2
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from .. import __version__
 from ..errors import InputError
 from ..io.files import write_atomically
 from ..io.mesh import Mesh
 from ..io.plan import plain
 from ..io.truth import read_subject, read_truth
 from ..types import Plan
-from .compare import FAILURES, evaluate_level, summarise
+from .compare import evaluate_level, summarise
 from .metrics import compare_surfaces
 
 WORSE = 0.02
@@ -42,13 +43,19 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case by one method: a row (JSON-ready) for each vertebra; ``error`` where the case could not be run at
-    all."""
+    """One case by one method.
+
+    Attributes:
+        rows: JSON-ready, one a vertebra (see ``measure``).
+        error: why the case could not be run at all, or "".
+        made_by: the version and the planner with its settings: a result is only used again by the same ones.
+    """
 
     case: str
     method: str
     rows: tuple[Mapping[str, Any], ...]
     error: str = ""
+    made_by: str = ""
 
 
 def find_cases(folder: Path) -> tuple[Path, ...]:
@@ -74,7 +81,7 @@ def benchmark(
     jobs = [(case, method) for method in methods for case in cases]
     waiting = []
     for case, method in jobs:
-        kept = _kept(_file(out, case, method))
+        kept = _kept(_file(out, case, method), _maker(planner))
         if kept is not None:
             yield kept
         else:
@@ -93,19 +100,24 @@ def _file(out: Path, case: Path, method: str) -> Path:
     return out / "cases" / method / f"{case.name}.json"
 
 
-def _kept(path: Path) -> CaseResult | None:
-    """A result of an earlier run, if it is whole and was no error."""
+def _maker(planner: Planner) -> str:
+    """What a result depends on besides its case and method."""
+    return f"{__version__} {planner!r}"
+
+
+def _kept(path: Path, made_by: str) -> CaseResult | None:
+    """A result of an earlier run by the same version and settings, if it is whole and was no error."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        result = CaseResult(found["case"], found["method"], tuple(found["rows"]), found["error"])
+        result = CaseResult(found["case"], found["method"], tuple(found["rows"]), found["error"], found["made_by"])
     except (OSError, ValueError, KeyError):
         return None
-    return None if result.error else result
+    return None if result.error or result.made_by != made_by else result
 
 
 def _run_and_keep(case: Path, method: str, planner: Planner, out: Path) -> CaseResult:
     try:
-        result = CaseResult(case.name, method, tuple(measure(case, method, planner)))
+        result = CaseResult(case.name, method, tuple(measure(case, method, planner)), made_by=_maker(planner))
     except Exception as error:  # a poisoned case is a line in the report, never the end of the run
         result = CaseResult(case.name, method, (), " ".join(f"{type(error).__name__}: {error}".split()))
     path = _file(out, case, method)
@@ -234,6 +246,3 @@ def table(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _shown(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-__all__ = ["FAILURES", "CaseResult", "Planner", "benchmark", "find_cases", "measure", "report", "table"]
