@@ -1,169 +1,206 @@
 """Build the atlas: read real vertebrae, carry one template onto each, settle the correspondences, annotate, write.
 
-    python -m SpineDARTLib.atlas.build FOLDER --out DIR
-
-The same input gives the same output. Regions are data: one more is one more entry of ``REGIONS`` (and sources that have
-its levels).
+The same input and seed give the same output, however many workers there are. An interrupted build goes on when it is
+started again. Regions are data: one more is one more entry of ``REGIONS``.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..io.files import check_writable
+from ..resources import resource_folder
 from ..types import LEVELS
-from .annotate import Annotations, annotate, cannulas_on
-from .files import Region, model_of, write_region
+from .annotate import Annotations, annotate
+from .correspondence import Store, Vertebra, key_of, read_vertebrae
+from .files import Region, model_of, read_region, write_region
 from .learn import Frame, Samples
+from .manifest import Source
 from .mesh import Template, similarity
-from .model import ShapeModel
-from .refine import fit_model
-from .register import Registered, Target, align, make_target, register
-from .surfaces import CLOUTHIER_SUBJECT, Surface, read_clouthier, read_surfaces
+from .register import Registered
+from .rounds import Progress, Round, Settings, settle
+from .sources import by_person, find_sources
+from .surfaces import read_source
 from .template import make_template
-
-log = logging.getLogger(__name__)
+from .workers import Workers
 
 TEMPLATE_LEVEL = "L3"
 TEMPLATE_VERTICES = 2600
-ROUNDS = 1
-CLOUTHIER_PEOPLE = 87
 REGIONS: Mapping[str, Mapping[str, float]] = {
-    "L1-L5": {"T12": 0.3, "L1": 1.0, "L2": 1.0, "L3": 1.0, "L4": 1.0, "L5": 1.0},
+    "T1-T4": {"T1": 1.0, "T2": 1.0, "T3": 1.0, "T4": 1.0, "T5": 0.7, "T6": 0.7, "T7": 0.7, "T8": 0.7, "T9": 0.4,
+              "T10": 0.4},
+    "T5-T8": {"T4": 0.5, "T5": 1.0, "T6": 1.0, "T7": 1.0, "T8": 1.0, "T9": 0.7, "T10": 0.7, "T11": 0.4},
     "T9-T12": {"T9": 1.0, "T10": 1.0, "T11": 1.0, "T12": 1.0, "L1": 0.5, "L2": 0.5},
-}
+    "L1-L5": {"T12": 0.3, "L1": 1.0, "L2": 1.0, "L3": 1.0, "L4": 1.0, "L5": 1.0},
+}  # fmt: skip
 """Region to its levels and what each counts for in the modes; those below 1 belong elsewhere and lend support."""
-TARGET_MIDLINE_MM = {"L1-L5": 6.0, "T9-T12": 9.0}
-"""Where a region's cannulas end beside the midline: thoracic pedicles run almost straight ahead (clinical morphometry:
-their transverse angle falls from 15 degrees to none down to T12), and so must a line through them."""
-LICENCES = (
-    "VerSe masks: CC BY-SA 4.0 (Loeffler 2020, Sekuboyina 2021)",
-    "Madsen L1 surfaces: Apache-2.0, made from VerSe, CC BY-SA 4.0",
-    "Clouthier mean L2-L5: MIT (Clouthier 2023)",
+STORE = ".correspondences"
+"""Folder of the shapes that an unfinished build has finished."""
+SHARE_ALIKE = "CC BY-SA 4.0"
+FRAME = (
+    "x right, y anterior, z superior (mean of both endplates level); origin midway between the endplates' centres; mm"
 )
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a build stands: which round and vertebra is done, of how many."""
+class Built:
+    """What came of a build: the headers written, a sentence for each region that there is too little for, rounds."""
 
-    round: int
-    rounds: int
-    done: int
-    total: int
-    subject: str
-    level: str
-    distance_mm: float
+    written: tuple[Path, ...]
+    skipped: tuple[str, ...]
+    rounds: tuple[Round, ...]
 
 
-def build(shared_folder: Path, out_folder: Path) -> Iterator[Progress]:
-    """Build every region from the data folder; an iterator, so that a caller may show or stop it.
+@dataclass(frozen=True)
+class Base:
+    """The template, what is known of it by name, and a sentence on where it comes from."""
+
+    template: Template
+    notes: Annotations
+    origin: str
+
+
+def build(
+    folder: Path,
+    out: Path,
+    manifest: Path | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    template: Path | None = None,
+    settings: Settings | None = None,
+) -> Generator[Progress, None, Built]:
+    """Build every region that the folder has people for; an iterator, so that a caller may show or stop it.
 
     Args:
-        shared_folder: the folder with the sources (``verse-*``, ``madsen-L1-ssm``, ``clouthier-meanmesh``).
-        out_folder: where the regions' files are written at the end; made when missing.
+        folder: label volumes and meshes (``sources.find_sources``).
+        out: where the regions' files are written, all at the end; made when missing.
+        manifest: the table of the folder's files, where it is not the folder's own ``manifest.csv``.
+        workers: processes.
+        seed: of everything random.
+        template: a normal L3, mesh or label volume, of which a new template is made; that of the shipped atlas without.
+        settings: how correspondences are made.
 
     Raises:
-        InputError: a source is missing or unreadable.
+        InputError: something in the folder cannot be used, or there are too few people.
     """
-    template = build_template(shared_folder)
-    surfaces = tuple(read_surfaces(shared_folder, _levels_used()))
-    targets = [make_target(surface) for surface in surfaces]
-    found: list[Registered] = []
-    for surface, target in zip(surfaces, targets, strict=True):
-        found.append(register(template, align(template.vertices, template.faces, target), target))
-        yield _progress(0, len(found), surfaces, surface, found[-1])
-    for number in range(1, ROUNDS + 1):
-        models = [model_of(region) for region in make_regions(template, surfaces, found)]
-        for done, (surface, target) in enumerate(zip(surfaces, targets, strict=True)):
-            found[done] = improve(template, models, surface, target, found[done])
-            yield _progress(number, done + 1, surfaces, surface, found[done])
-    for region in make_regions(template, surfaces, found):
-        write_region(region, out_folder)
+    if workers < 1:
+        raise InputError("--workers", "", workers, "1 or more")
+    check_writable(out)
+    sources = find_sources(folder, manifest)
+    settings = settings or Settings()
+    settings = replace(settings, drift=replace(settings.drift, seed=seed))
+    store = Store(out / STORE)
+    with Workers(workers) as pool:
+        (base,) = pool.map(read_base, [(template, sources)])
+        vertebrae = yield from _read(pool, sources)
+        names, skipped = choose_regions(vertebrae)
+        if not names:
+            raise InputError(folder, "levels", "; ".join(skipped), "two people who show neighbouring levels")
+
+        def regions(found: Sequence[Registered]) -> tuple[Region, ...]:
+            return tuple(make_region(name, base, vertebrae, found) for name in names)
+
+        key = key_of(base.template.vertices, base.template.faces, base.template.partner, settings, REGIONS, names)
+        found, rounds = yield from settle(pool, store, key, base.template, vertebrae, regions, settings)
+        finished = []
+        for done, region in enumerate(pool.map(finish, [(one,) for one in regions(found)]), start=1):
+            finished.append(_described(region, base, sources, rounds, settings))
+            yield Progress("annotating", done, len(names), region.name)
+    written = _write(finished, out)
+    store.remove()
+    return Built(written, skipped, rounds)
 
 
-def build_template(shared_folder: Path) -> Template:
-    """The symmetric template from the mean L3, standing in the model's frame."""
-    source = next(surface for surface in read_clouthier(shared_folder) if surface.level == TEMPLATE_LEVEL)
-    template = make_template(source.vertices, source.faces, TEMPLATE_VERTICES)
+def read_base(path: Path | None, sources: Sequence[Source]) -> Base:
+    """The template to start from.
+
+    Args:
+        path: a normal L3; if it is one of the sources, it is read as that one. The shipped atlas's template without.
+
+    Raises:
+        InputError: no such file, or no vertebra in it; no atlas here.
+    """
+    if path is None:
+        folder = resource_folder("atlas")
+        shipped = [folder / f"{name}.json" for name in REGIONS if (folder / f"{name}.json").is_file()]
+        if not shipped:
+            raise InputError(folder, "", "no region", "an atlas, or a template made from a file (--template)")
+        region = read_region(shipped[-1])
+        return Base(region.template, annotate(region.template), str(region.header["template"]))
+    own = (one for one in sources if one.level == TEMPLATE_LEVEL and one.path.resolve() == path.resolve())
+    source = next(own, Source(path, path.name, "template", TEMPLATE_LEVEL))
+    if not path.is_file():
+        raise InputError(path, "", "no such file", f"a mesh or label volume of a normal {TEMPLATE_LEVEL}")
+    (surface,) = read_source(source, (TEMPLATE_LEVEL,))
+    template = make_template(surface.vertices, surface.faces, TEMPLATE_VERTICES)
+    plates = annotate(template).regions
+    frame = Frame(plates["superior_endplate"], plates["inferior_endplate"], template.faces, template.partner)
     for _ in range(3):
-        template = replace(template, vertices=frame_of(template).place(template.vertices))
-    return template
+        template = replace(template, vertices=frame.place(template.vertices))
+    whose = f"mean of {source.people} people" if source.people > 1 else "one person"
+    origin = f"{TEMPLATE_LEVEL}, {whose}, made symmetric: {source.file} {source.origin}".rstrip()
+    return Base(template, annotate(template), origin)
 
 
-def frame_of(template: Template) -> Frame:
-    """The frame's definition by the template's own endplates."""
-    regions = annotate(template).regions
-    return Frame(regions["superior_endplate"], regions["inferior_endplate"], template.faces, template.partner)
+def _read(pool: Workers, sources: Sequence[Source]) -> Generator[Progress, None, tuple[Vertebra, ...]]:
+    """Every vertebra of everybody."""
+    people = by_person(sources)
+    vertebrae: list[Vertebra] = []
+    tasks = ((files, LEVELS) for files in people.values())
+    for done, (subject, found) in enumerate(zip(people, pool.map(read_vertebrae, tasks), strict=True), start=1):
+        vertebrae += found
+        yield Progress("reading", done, len(people), subject)
+    return tuple(vertebrae)
 
 
-def improve(
-    template: Template, models: Sequence[ShapeModel], surface: Surface, target: Target, before: Registered
-) -> Registered:
-    """Match once more, from the nearest shape that the region's model can make: correspondences get consistent."""
-    model = next(model for model in models if surface.level in model.levels)
-    start = fit_model(model, surface.level, target, before.vertices[before.known], np.flatnonzero(before.known))
-    return register(template, start.vertices, target, deform=False)
-
-
-def make_regions(template: Template, surfaces: Sequence[Surface], found: Sequence[Registered]) -> tuple[Region, ...]:
-    """The regions' content from all shapes so far."""
-    notes = annotate(template)
-    regions = []
+def choose_regions(vertebrae: Sequence[Vertebra]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The regions that can be learned, and a sentence for each that cannot."""
+    names, skipped = [], []
     for name, shares in REGIONS.items():
-        chosen = [i for i, surface in enumerate(surfaces) if surface.level in shares]
-        shapes = np.stack([_into_frame(found[i], template) for i in chosen])
-        people = [CLOUTHIER_PEOPLE if surfaces[i].subject == CLOUTHIER_SUBJECT else 1 for i in chosen]
-        entries = [
-            {
-                "subject": surfaces[i].subject,
-                "level": surfaces[i].level,
-                "people": count,
-                "share": shares[surfaces[i].level],
-                "source": surfaces[i].source,
-                "distance_mm": round(float(found[i].distance_mm[found[i].known].mean()), 3),
-            }
-            for i, count in zip(chosen, people, strict=True)
-        ]
-        samples = Samples(
-            shapes=shapes,
-            known=np.stack([found[i].known for i in chosen]),
-            subjects=tuple(surfaces[i].subject for i in chosen),
-            levels=tuple(surfaces[i].level for i in chosen),
-            counts=np.array(people, dtype=np.float64),
-            shares=np.array([shares[surfaces[i].level] for i in chosen]),
-        )
-        own = tuple(level for level in LEVELS if shares.get(level, 0.0) >= 1.0)
-        header = {
-            "licence": "CC BY-SA 4.0",
-            "sources": list(LICENCES),
-            "template": f"mean {TEMPLATE_LEVEL} of {CLOUTHIER_PEOPLE} patients (Clouthier 2023), made symmetric",
-            "frame": FRAME,
-            "samples": entries,
+        people = {one.subject for one in vertebrae if one.level in shares}
+        if not any(shares.get(one.level, 0.0) >= 1.0 for one in vertebrae):
+            skipped.append(f"{name}: nobody shows a level of it")
+        elif len(people) < 2:
+            skipped.append(f"{name}: only {people.pop()} shows it, and one person does not vary")
+        else:
+            names.append(name)
+    return tuple(names), tuple(skipped)
+
+
+def make_region(name: str, base: Base, vertebrae: Sequence[Vertebra], found: Sequence[Registered]) -> Region:
+    """A region from the shapes so far, with the annotations of the template."""
+    shares = REGIONS[name]
+    chosen = [(one, shape) for one, shape in zip(vertebrae, found, strict=True) if one.level in shares]
+    samples = Samples(
+        shapes=np.stack([_into_frame(shape, base.template) for _, shape in chosen]),
+        known=np.stack([shape.known for _, shape in chosen]),
+        subjects=tuple(one.subject for one, _ in chosen),
+        levels=tuple(one.level for one, _ in chosen),
+        counts=np.array([one.people for one, _ in chosen], dtype=np.float64),
+        shares=np.array([shares[one.level] for one, _ in chosen]),
+        genant=np.array([-1 if one.genant is None else one.genant for one, _ in chosen]),
+    )
+    entries = [
+        {
+            "subject": one.subject,
+            "level": one.level,
+            "people": one.people,
+            "share": shares[one.level],
+            "genant": one.genant,
+            "source": one.source,
+            "known": round(float(shape.known.mean()), 3),
+            "distance_mm": round(float(shape.distance_mm[shape.known].mean()), 3),
         }
-        region = Region(name, own, template, samples, notes, header)
-        regions.append(replace(region, annotations=_own_cannulas(region)))
-    return tuple(regions)
-
-
-def _own_cannulas(region: Region) -> Annotations:
-    """The region's annotations with the cannulas laid through its own mean: a thoracic entry is not a lumbar one."""
-    means = model_of(region).means
-    mean = replace(region.template, vertices=np.mean([means[level] for level in region.levels], axis=0))
-    notes = region.annotations
-    return replace(notes, cannulas=cannulas_on(mean, notes.regions, notes.landmarks, TARGET_MIDLINE_MM[region.name]))
-
-
-FRAME = (
-    "x right, y anterior, z superior (mean of both endplates level); origin midway between the endplates' centres; mm"
-)
+        for one, shape in chosen
+    ]
+    own = tuple(level for level in LEVELS if shares.get(level, 0.0) >= 1.0)
+    return Region(name, own, base.template, samples, base.notes, {"samples": entries})
 
 
 def _into_frame(shape: Registered, template: Template) -> np.ndarray:
@@ -172,34 +209,44 @@ def _into_frame(shape: Registered, template: Template) -> np.ndarray:
     return shape.vertices @ rotation.T + move / scale
 
 
-def _levels_used() -> tuple[str, ...]:
-    used = {level for shares in REGIONS.values() for level in shares}
-    return tuple(level for level in LEVELS if level in used)
+def finish(region: Region) -> Region:
+    """The region with the annotations of its own mean: a thoracic pedicle is not a lumbar one.
 
-
-def _progress(number: int, done: int, surfaces: Sequence[Surface], surface: Surface, result: Registered) -> Progress:
-    distance = float(result.distance_mm[result.known].mean())
-    return Progress(number, ROUNDS, done, len(surfaces), surface.subject, surface.level, distance)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m SpineDARTLib.atlas.build", description="Build the shape models.")
-    parser.add_argument("folder", type=Path, help="folder with the sources")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the regions' files")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    Raises:
+        InputError: the mean is no vertebra.
+    """
+    means = model_of(region).means
+    mean = replace(region.template, vertices=np.mean([means[level] for level in region.levels], axis=0))
     try:
-        for state in build(options.folder, options.out):
-            log.info(
-                "round %d of %d: %d of %d, %s %s, %.2f mm from its surface",
-                *(state.round, state.rounds, state.done, state.total, state.subject, state.level, state.distance_mm),
-            )
-    except InputError as error:
-        log.error("%s", error)
-        return 2
-    return 0
+        return replace(region, annotations=annotate(mean))
+    except ValueError as error:
+        raise InputError(f"region {region.name}", "mean shape", error, "vertebrae that the template fits") from error
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _described(
+    region: Region, base: Base, sources: Sequence[Source], rounds: Sequence[Round], settings: Settings
+) -> Region:
+    """The region with its header: what it was made from and how."""
+    files = {entry["source"] for entry in region.header["samples"]}  # type: ignore[attr-defined]
+    used = [one for one in sources if one.file in files]
+    licences = sorted({one.licence for one in used if one.licence})
+    header = {
+        "licence": SHARE_ALIKE if any(SHARE_ALIKE in one for one in licences) else "that of its sources",
+        "sources": sorted({f"{one.origin or one.file}: {one.licence or 'licence not stated'}" for one in used}),
+        "template": base.origin,
+        "frame": FRAME,
+        "settings": asdict(settings),
+        "rounds": [one.of_region(region.name) for one in rounds if region.name in one.errors_mm],
+    }
+    return replace(region, header={**header, **region.header})
+
+
+def _write(regions: Sequence[Region], out: Path) -> tuple[Path, ...]:
+    """All regions' files together: written aside first, then moved into place, each header after its arrays."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
+        headers = [write_region(region, Path(aside)) for region in regions]
+        for header in headers:
+            for path in (header.with_suffix(".npz"), header):
+                path.replace(out / path.name)
+    return tuple(out / header.name for header in headers)

@@ -23,11 +23,13 @@ from .annotate import Annotations
 from .learn import Frame, Samples, learn
 from .mesh import Template
 from .model import Anchor, ShapeModel
+from .prior import Population
 
 FORMAT = "spinedart-atlas/1"
 QUANTUM_MM = 1 / 200
 """int16 at 5 micrometres reaches 163 mm either way."""
-RANK = 20
+RANK = 25
+"""Modes of a model: as many as hold 95 % of the variance in every region."""
 
 
 @dataclass(frozen=True)
@@ -71,25 +73,29 @@ def model_of(region: Region, without: Sequence[str] = (), rank: int = RANK) -> S
     frame = Frame(
         notes.regions["superior_endplate"], notes.regions["inferior_endplate"], template.faces, template.partner
     )
+    population = Population(template.faces, notes.regions, notes.landmarks)
     try:
-        learned = learn(samples, region.levels, LEVELS, frame, template.vertices, rank)
+        learned = learn(samples, region.levels, LEVELS, frame, template.vertices, rank, population)
     except ValueError as error:
         raise InputError(region.name, "without", ", ".join(left_out), str(error)) from error
     return ShapeModel(
         region=region.name,
         levels=region.levels,
         means=learned.means,
-        modes=learned.modes,
-        deviations=learned.deviations,
+        modes=learned.modes.vectors,
+        deviations=learned.modes.deviations,
         log_scale_deviation=learned.log_scale_deviation,
         faces=template.faces,
         landmarks=notes.landmarks,
         cannulas=notes.cannulas,
         regions=notes.regions,
         subjects=tuple(sorted(set(samples.subjects))),
-        header={**region.header, "without": list(left_out)},
+        header={**region.header, "without": list(left_out), "shares": dict(learned.modes.shares)},
         backup_landmarks=notes.backup_landmarks,
         partner=template.partner,
+        paths=notes.paths,
+        morphs=learned.modes.morphs,
+        total_variance=learned.modes.total_variance,
     )
 
 
@@ -155,6 +161,7 @@ def _region_from(header: dict, arrays: Mapping[str, np.ndarray]) -> Region:
         levels=tuple(str(entry["level"]) for entry in entries),
         counts=np.array([entry["people"] for entry in entries], dtype=np.float64),
         shares=np.array([entry["share"] for entry in entries], dtype=np.float64),
+        genant=np.array([-1 if entry.get("genant") is None else entry["genant"] for entry in entries]),
     )
 
     def anchors(group: str) -> dict[str, Anchor]:
@@ -163,19 +170,22 @@ def _region_from(header: dict, arrays: Mapping[str, np.ndarray]) -> Region:
 
     cannulas = {side: anchors(f"cannula_{side}") for side in ("left", "right")}
     regions = {name: arrays[f"region/{name}"] for name in header["regions"]}
-    notes = Annotations(anchors("landmark"), anchors("backup"), cannulas, regions)
+    paths = {name: tuple(anchors(f"path_{name}").values()) for name in header.get("paths", ())}
+    notes = Annotations(anchors("landmark"), anchors("backup"), cannulas, regions, paths)
     return Region(header["region"], tuple(header["levels"]), template, samples, notes, header)
 
 
 def write_region(region: Region, folder: Path) -> Path:
     """Write a region's two files, each complete or not at all; the header last, since readers start from it.
 
-    ``region.header`` needs "samples" (a list of {"subject", "level", "people", "share", "source"}); format, levels,
-    names of anchors and regions are added here.
+    ``region.header`` needs "samples" (a list of {"subject", "level", "people", "share", "genant", "source"}; genant may
+    be null); format, levels, names of anchors and regions are added here.
     """
     samples, notes = region.samples, region.annotations
     groups = {"landmark": notes.landmarks, "backup": notes.backup_landmarks}
     groups |= {f"cannula_{side}": anchors for side, anchors in notes.cannulas.items()}
+    for name, points in notes.paths.items():
+        groups[f"path_{name}"] = {f"{place:02d}": anchor for place, anchor in enumerate(points)}
     arrays = {
         "template_vertices": region.template.vertices.astype(np.float32),
         "faces": region.template.faces.astype(np.int32),
@@ -195,6 +205,7 @@ def write_region(region: Region, folder: Path) -> Path:
         **region.header,
         "quantum_mm": QUANTUM_MM,
         "anchors": {group: list(anchors) for group, anchors in groups.items()},
+        "paths": list(notes.paths),
         "regions": list(notes.regions),
     }
     folder.mkdir(parents=True, exist_ok=True)

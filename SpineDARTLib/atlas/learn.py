@@ -4,8 +4,10 @@ Done every time that a model is loaded, so that leaving people out is exact: not
 
 - Pose and size go first: every shape is brought onto its level's mean by rotation, translation and scale.
 - Level means come from one mixed model: a smooth curve over the levels, a deviation of each person shared by that
-  person's levels, and the rest. Sparse levels lean on their neighbours, and who was measured where matters less.
-- Modes are the principal components of what is left, over all levels, with every shape's mirror image.
+  person's levels, and the rest. Sparse levels lean on their neighbours, and who was measured where matters less. A
+  level that nobody shows continues the curve.
+- Published morphometry then moves each mean, by as much as the few people behind it leave it open (``population``).
+- Modes are the principal components of what is left (``modes``).
 """
 
 from __future__ import annotations
@@ -15,21 +17,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.spatial.distance import cdist
 
 from .mesh import similarity, surface_laplacian
+from .modes import Covariance, Modes, find_modes
+from .prior import Population, move_mean, size_deviation, spread_of
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 ROUNDS = 3
 PERSON_VARIANCE = 0.5
 """Variance of a person's own deviation (all levels) relative to that of a single vertebra around it."""
-REACH_MM = 50.0
-"""Parts of the bone farther apart than this vary almost independently; chosen by leave-one-person-out error."""
-KERNEL_TERMS = 20
 MOST_PEOPLE = 10.0
 """A published mean counts for no more than this many people: it was segmented and smoothed in another way."""
 CURVE_PENALTY = 1.0
 """Weight of the level means' second difference, relative to one person's vertebra."""
+STEP_PENALTY = 1.0
+"""Likewise of their first difference: it keeps levels that nobody shows from running away."""
+NOISE_MM = 2.0
+"""Of a vertex, when an unseen part is completed: neighbours err together, so each counts for little."""
+USUAL_SIZE_DEVIATION = 0.05
+"""Of the logarithm of size, where only published means are there to learn from."""
+FRACTURED_WEIGHT = 0.5
+"""What a vertebra of Genant grade 2 or 3 counts for in its level's mean: the mean is a healthy one, nearly."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Samples:
         subjects, levels: of each shape.
         counts: (s,) how many people stand behind each (87 for a published mean).
         shares: (s,) weight in the modes: 1 for the region's own levels, less for supporting ones.
+        genant: (s,) grade of fracture, 0 to 3; -1 where nobody graded it.
     """
 
     shapes: np.ndarray
@@ -50,6 +59,7 @@ class Samples:
     levels: tuple[str, ...]
     counts: np.ndarray
     shares: np.ndarray
+    genant: np.ndarray
 
     def without(self, subjects: Sequence[str]) -> Samples:
         """The same without some people."""
@@ -62,6 +72,7 @@ class Samples:
             tuple(self.levels[i] for i in names),
             self.counts[keep],
             self.shares[keep],
+            self.genant[keep],
         )
 
 
@@ -101,46 +112,111 @@ class Frame:
 
 @dataclass(frozen=True)
 class Learned:
-    """The numbers of a model."""
+    """The numbers of a model (see ``model.ShapeModel``)."""
 
     means: Mapping[str, np.ndarray]
-    modes: np.ndarray
-    deviations: np.ndarray
+    modes: Modes
     log_scale_deviation: float
 
 
 def learn(
-    samples: Samples, levels: Sequence[str], all_levels: Sequence[str], frame: Frame, start: np.ndarray, rank: int
+    samples: Samples,
+    levels: Sequence[str],
+    all_levels: Sequence[str],
+    frame: Frame,
+    start: np.ndarray,
+    rank: int,
+    population: Population | None = None,
 ) -> Learned:
     """Means of ``levels`` and shared modes.
 
     Args:
-        all_levels: every level among the samples, head to foot: ``levels`` and those that support them.
+        all_levels: every level that there is, head to foot.
         start: (n, 3) a symmetric shape in the model's frame to begin with (the template).
         rank: how many modes at most.
+        population: what is published of the levels' measures; means and modes are those of the samples alone without.
 
     Raises:
-        ValueError: a level has no sample left.
+        ValueError: no sample is left.
     """
-    for level in levels:
-        if level not in samples.levels:
-            raise ValueError(f"got no shape of {level}; expected at least one person with that level")
-    present = [level for level in all_levels if level in samples.levels]
-    index = np.array([present.index(level) for level in samples.levels])
-    smoother = _mean_smoother(samples, index, len(present))
-    laplacian = surface_laplacian(frame.faces, len(start))
-    means = np.repeat(start[None], len(present), axis=0)
-    for _ in range(ROUNDS):
-        aligned, logs = _align_all(samples, means[index], laplacian)
-        shapes = np.tensordot(smoother, aligned, axes=1) * np.exp(smoother @ logs)[:, None, None]
-        means = np.stack([frame.place((shape + frame.mirrored(shape)) / 2) for shape in shapes])
-    aligned, logs = _align_all(samples, means[index], laplacian)
-    weights, gain = _mode_weights(samples, index)
-    modes, deviations = _modes((aligned - means[index]) * gain[:, None, None], weights, frame, means.mean(axis=0), rank)
-    single = weights > 0
-    spread = np.sqrt(np.average((logs * gain)[single] ** 2, weights=weights[single])) if single.any() else 0.05
-    chosen = {level: means[present.index(level)] for level in levels}
-    return Learned(chosen, modes, deviations, float(spread))
+    if not samples.levels:
+        raise ValueError(f"got no shape; expected at least one of {', '.join(levels)} or a level near them")
+    present = [level for level in all_levels if level in samples.levels or level in levels]
+    data = _Data(samples, [present.index(level) for level in samples.levels], levels, frame)
+    means, doubt = data.curve(start, len(present))
+    places = [present.index(level) for level in levels]
+    covariance, size = data.spread(means, means[places].mean(axis=0))
+    spread = None
+    if population is not None:
+        measures = population.measures(means[places].mean(axis=0))
+        for place, level in enumerate(present):
+            known = population.published(level)
+            moved = move_mean(means[place], covariance, size, measures, known, float(doubt[place]))
+            means[place] = frame.place(moved)
+        middle = means[places].mean(axis=0)
+        covariance, size = data.spread(means, middle)
+        published = [population.published(level) for level in levels]
+        size = max(size, size_deviation(middle, covariance, measures, published))
+        spread = spread_of(middle, measures, published, size, len(set(samples.subjects)))
+    modes = find_modes(covariance, spread, rank)
+    if not samples.known.all():
+        completed, _ = data.spread(means, means[places].mean(axis=0), modes)
+        modes = find_modes(completed, spread, rank)
+    return Learned(dict(zip(levels, means[places], strict=True)), modes, size)
+
+
+class _Data:
+    """The shapes and what they count for.
+
+    Args:
+        index: of each shape's level among those that means are made of, head to foot.
+        levels: the region's own.
+    """
+
+    def __init__(self, samples: Samples, index: Sequence[int], levels: Sequence[str], frame: Frame) -> None:
+        self.samples, self.index, self.frame = samples, np.array(index), frame
+        self.own = np.array([level in levels for level in samples.levels])
+        self.weights, self.gain = _mode_weights(samples, self.index)
+        self.laplacian = surface_laplacian(frame.faces, samples.shapes.shape[1])
+
+    def curve(self, start: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(count, n, 3) the levels' means, (count,) what variance the few people leave each."""
+        smoother, doubt = _mean_smoother(self.samples, self.index, count)
+        means = np.repeat(start[None], count, axis=0)
+        for _ in range(ROUNDS):
+            aligned, logs = _align_all(self.samples, means[self.index], self.laplacian)
+            shapes = np.tensordot(smoother, aligned, axes=1) * np.exp(smoother @ logs)[:, None, None]
+            means = np.stack([self.frame.place((shape + self.frame.mirrored(shape)) / 2) for shape in shapes])
+        return means, doubt
+
+    def spread(self, means: np.ndarray, middle: np.ndarray, modes: Modes | None = None) -> tuple[Covariance, float]:
+        """The covariance around means, and the deviation of the logarithm of size.
+
+        Args:
+            middle: (n, 3) mean of the region's own levels.
+            modes: by which incomplete shapes are completed; smoothly, without.
+        """
+        aligned, logs = _align_all(self.samples, means[self.index], self.laplacian)
+        residuals = (aligned - means[self.index]) * self.gain[:, None, None]
+        if modes is not None:
+            residuals = _completed(residuals, self.samples.known, modes)
+        covariance = Covariance(residuals, self.weights, self.own, middle, self.frame.faces, self.frame.partner)
+        used = self.weights > 0
+        if not used.any():
+            return covariance, USUAL_SIZE_DEVIATION
+        return covariance, float(np.sqrt(np.average((logs * self.gain)[used] ** 2, weights=self.weights[used])))
+
+
+def _completed(residuals: np.ndarray, known: np.ndarray, modes: Modes) -> np.ndarray:
+    """(s, n, 3) residuals with unseen parts as the modes expect them, given the seen."""
+    basis = modes.vectors * modes.deviations[:, None, None]
+    residuals = residuals.copy()
+    for shape, seen in zip(residuals, known, strict=True):
+        if not seen.all():
+            rows = basis[:, seen].reshape(len(basis), -1) / NOISE_MM
+            coefficients = np.linalg.solve(rows @ rows.T + np.eye(len(rows)), rows @ shape[seen].reshape(-1) / NOISE_MM)
+            shape[~seen] = np.tensordot(coefficients, basis[:, ~seen], axes=1)
+    return residuals
 
 
 def _align_all(samples: Samples, means: np.ndarray, laplacian: csr_array) -> tuple[np.ndarray, np.ndarray]:
@@ -161,22 +237,26 @@ def _extend(residual: np.ndarray, known: np.ndarray, laplacian: csr_array) -> np
     return np.linalg.solve(rows[:, ~known].toarray(), -(rows[:, known] @ residual[known]))
 
 
-def _mean_smoother(samples: Samples, index: np.ndarray, count: int) -> np.ndarray:
-    """(levels, s) the linear map from shapes to level means (best linear unbiased prediction with a smooth curve)."""
+def _mean_smoother(samples: Samples, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(levels, s) the linear map from shapes to level means, (levels,) what variance that leaves each mean.
+
+    The best linear unbiased prediction with a smooth curve; the variance is relative to that between people at a level.
+    """
     people = sorted(set(samples.subjects))
     person = np.array([people.index(subject) for subject in samples.subjects])
     size = count + len(people)
     design = np.zeros((len(index), size))
     design[np.arange(len(index)), index] = 1.0
     design[np.arange(len(index)), count + person] = 1.0
-    weights = np.minimum(samples.counts, MOST_PEOPLE)
+    weights = np.minimum(samples.counts, MOST_PEOPLE) * np.where(samples.genant >= 2, FRACTURED_WEIGHT, 1.0)
     penalty = np.zeros((size, size))
     for i in range(len(people)):
         penalty[count + i, count + i] = weights[person == i].max() / PERSON_VARIANCE
-    bend = np.diff(np.eye(count), n=2, axis=0) if count > 2 else np.zeros((0, count))
-    penalty[:count, :count] += CURVE_PENALTY * bend.T @ bend
-    normal = design.T @ (design * weights[:, None]) + penalty
-    return np.linalg.solve(normal, design.T * weights)[:count]
+    for order, weight in ((1, STEP_PENALTY), (2, CURVE_PENALTY)):
+        bend = np.diff(np.eye(count), n=order, axis=0) if count > order else np.zeros((0, count))
+        penalty[:count, :count] += weight * bend.T @ bend
+    inverse = np.linalg.inv(design.T @ (design * weights[:, None]) + penalty)
+    return (inverse @ design.T * weights)[:count], np.diag(inverse)[:count] / (1.0 + PERSON_VARIANCE)
 
 
 def _mode_weights(samples: Samples, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,83 +269,3 @@ def _mode_weights(samples: Samples, index: np.ndarray) -> tuple[np.ndarray, np.n
     people = np.bincount(index, np.minimum(samples.counts, MOST_PEOPLE))[index]
     weights = np.where(single, samples.shares / np.sqrt(often), 0.0)
     return weights, np.sqrt(people / np.maximum(people - 1.0, 1.0))
-
-
-def _modes(
-    residuals: np.ndarray, weights: np.ndarray, frame: Frame, middle: np.ndarray, rank: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of the residuals and their mirror images, with far parts of the bone let vary apart.
-
-    A few people make distant parts look coupled that are not. The covariance is therefore multiplied by a kernel of
-    distance (localised, as by Wilms 2017): every residual times every root of the kernel is a row of its own. With
-    every mirror image in, a component is symmetric or antisymmetric: half of the vertices tell each kind.
-    """
-    half = np.flatnonzero(frame.partner >= np.arange(len(frame.partner)))
-    # Both sides of a pair count: the half stands for the whole with these factors, and orthonormal stays orthonormal.
-    double = np.where(frame.partner[half] == half, 1.0, np.sqrt(2.0))[:, None]
-    used = weights > 0
-    rows = residuals[used] * np.sqrt(weights[used] / weights[used].sum())[:, None, None]
-    rows, mirrored = rows[:, half] * double, frame.mirrored(rows)[:, half] * double
-    roots = _kernel_roots(middle)
-    roots, turned = roots[:, half], roots[:, frame.partner[half]]
-    values, modes = [], []
-    for sign in (1.0, -1.0):
-        pairs = [((rows + s * mirrored) / 2, (roots + sign * s * turned) / 2) for s in (1.0, -1.0)]
-        products = np.concatenate([_products(*pair) for pair in pairs])
-        motions = _motions(middle, sign)[:, half] * double
-        found, vectors = _principal(_without(products, motions.reshape(len(motions), -1)), rank)
-        left = vectors.reshape(len(vectors), -1, 3) / double
-        whole = np.empty((len(left), *residuals.shape[1:]))
-        whole[:, frame.partner[half]] = sign * left * MIRROR
-        whole[:, half] = left
-        values.append(found)
-        modes.append(whole)
-    variances, stacked = np.concatenate(values), np.concatenate(modes)
-    order = np.argsort(variances)[::-1][:rank]
-    order = order[variances[order] > 1e-6 * variances.max()]
-    chosen = stacked[order]
-    # A mode's sign is arbitrary: make it the same wherever this is computed.
-    flat = chosen.reshape(len(chosen), -1)
-    signs = np.sign(flat[np.arange(len(flat)), np.abs(flat).argmax(1)])
-    return chosen * signs[:, None, None], np.sqrt(variances[order])
-
-
-def _products(rows: np.ndarray, roots: np.ndarray) -> np.ndarray:
-    """(s k, 3n) float32: every row (s, n, 3) times every root (k, n)."""
-    product = np.multiply(rows.astype(np.float32)[:, None], roots.astype(np.float32)[None, :, :, None], order="C")
-    return product.reshape(len(rows) * len(roots), -1)
-
-
-def _motions(vertices: np.ndarray, sign: float) -> np.ndarray:
-    """(k, n, 3) displacements that are no change of shape: the symmetric (1) or antisymmetric (-1) moves and turns."""
-    axes = np.eye(3)
-    arms = vertices - vertices.mean(axis=0)
-    moves = [np.broadcast_to(axis, arms.shape) for axis in axes]
-    turns = [np.cross(axis, arms) for axis in axes]
-    # Mirroring keeps what stays in the midsagittal plane and growth, and reverses the rest.
-    return np.stack([moves[1], moves[2], turns[0], arms] if sign > 0 else [moves[0], turns[1], turns[2]])
-
-
-def _without(rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Rows with their part along some directions taken away: the kernel had let pose and size back in."""
-    basis = np.linalg.qr(directions.T)[0].astype(np.float32)
-    return rows - (rows @ basis) @ basis.T
-
-
-def _kernel_roots(vertices: np.ndarray) -> np.ndarray:
-    """(k, n) functions whose products sum up to the Gaussian kernel of distance, nearly (Nystroem)."""
-    few = vertices[:: max(1, len(vertices) // 250)]
-    inner, outer = (np.exp(-cdist(points, few, "sqeuclidean") / (2 * REACH_MM**2)) for points in (few, vertices))
-    values, vectors = np.linalg.eigh(inner)
-    return (outer @ vectors[:, -KERNEL_TERMS:] / np.sqrt(values[-KERNEL_TERMS:])).T
-
-
-def _principal(rows: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues (k,) of rows' x rows and their vectors (k, columns), by a random subspace."""
-    start = np.random.default_rng(0).standard_normal((len(rows), rank + 15)).astype(np.float32)
-    basis = np.linalg.qr(rows.T @ start)[0]
-    for _ in range(2):
-        basis = np.linalg.qr(rows.T @ (rows @ basis))[0]
-    small = (rows @ basis).astype(np.float64)
-    values, turn = np.linalg.eigh(small.T @ small)
-    return values[::-1][:rank], (basis @ turn[:, ::-1][:, :rank]).T

@@ -29,6 +29,10 @@ class ShapeModel:
         subjects: the people it has learned from.
         backup_landmarks: the sparse set on the body: centroid, superior, inferior, left, right.
         partner: (n,) the vertex at the mirrored place, itself on the midline (empty when the template has none).
+        paths: name to the anchors along a curved path, entry to tip ("kyphoplasty_left", "kyphoplasty_right").
+        morphs: measure ("pedicle_width", ...) to (n, 3) mm: the likeliest change of shape for one unit more of it,
+            every other measure held (``morphs``).
+        total_variance: mm2 of all modes there are, those left out too.
     """
 
     region: str
@@ -45,11 +49,19 @@ class ShapeModel:
     header: Mapping[str, object] = field(default_factory=dict)
     backup_landmarks: Mapping[str, Anchor] = field(default_factory=dict)
     partner: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    paths: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    morphs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    total_variance: float = 0.0
 
     @property
     def rank(self) -> int:
         """Number of modes."""
         return len(self.deviations)
+
+    @property
+    def explained(self) -> float:
+        """Share of the variance that the modes hold (0 to 1)."""
+        return float((self.deviations**2).sum() / self.total_variance) if self.total_variance else 1.0
 
     @property
     def basis(self) -> np.ndarray:

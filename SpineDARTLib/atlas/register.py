@@ -1,36 +1,71 @@
-"""Carry the template onto another vertebra: similarity, then a smooth deformation of space, then of the surface.
+"""Carry the template onto another vertebra: similarity, then coherent point drift, then onto the surface itself.
 
-Matches are sought among positions and normals at once, so that the two sides of a thin lamina never attract each other,
-and in both directions, so that the tips of the processes are reached and not just the nearest bone.
+- ``align``: Procrustes and iterated closest points, from several starts.
+- Coherent point drift (Myronenko and Song 2010, pycpd) of some of the vertices to some of the points bends space; its
+  own Gaussian kernels carry all vertices along.
+- Closest points bring the vertices onto the surface. They are sought among positions and normals at once, so that the
+  two sides of a thin lamina never attract each other, and in both directions, so that the tips of the processes are
+  reached and not just the nearest bone.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from .mesh import Template, similarity, surface_laplacian, vertex_areas, vertex_normals
+from .mesh import Template, similarity, surface_laplacian, vertex_normals
 from .surfaces import Surface
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SyntaxWarning)  # pycpd 2.0.0 compares a number by "is not"
+    from pycpd import DeformableRegistration
 
 TILTS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
 """Starts: lumbar lordosis and thoracic kyphosis tilt a vertebra in the sagittal plane."""
-KERNELS_MM = ((60.0, 1.0), (25.0, 0.3), (12.0, 0.05))
-"""Width and variance share of the deformation's Gaussian kernels, coarse to fine."""
-STIFFNESS = (30.0, 15.0, 8.0, 4.0, 2.0, 1.0)
+UNIT_MM = 30.0
+"""About a vertebra's size: point drift's stiffness and tolerance are meant for shapes of size 1."""
+DRIFT_NOISE_MM = 8.0
+"""Standard deviation of the drifting points at the beginning: an aligned template is about so far off."""
+DRIFT_TOLERANCE = 1e-5
 FINE_STIFFNESS = (8.0, 4.0, 2.0, 1.0, 1.0)
-UNFOLDING = 6
-"""Rounds of smoothing, at most, to open folded triangles."""
+SETTLING_MM = (6.0, 3.0, 3.0)
+"""Times that the surface settles, and how far off a match then counts for a third: later starts are nearer."""
+UNFOLDING, WIDENING = 60, 10
+"""Rounds of smoothing, at most, to open folded triangles; after how many of them it reaches a ring farther."""
 NORMAL_MM = 12.0
 """How many millimetres a reversed normal counts for in a match (half of this for a unit of difference)."""
 
 CUT_MM = 6.0
 """So near to a cut the template is pulled by the surface but does not seek it."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How point drift bends space; measured on T3 to L5, where softer or finer ones fold the processes more often.
+
+    Attributes:
+        vertices, points: how many of the template's vertices drift to how many of the target's points.
+        width_mm: of the Gaussian kernels that make the deformation smooth (beta).
+        stiffness: weight of smoothness (lambda).
+        outliers: share of the points that nothing corresponds to (w).
+        iterations: at most.
+        seed: of the choice of points.
+    """
+
+    vertices: int = 600
+    points: int = 1400
+    width_mm: float = 45.0
+    stiffness: float = 2.0
+    outliers: float = 0.05
+    iterations: int = 60
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,15 +111,14 @@ def make_target(surface: Surface, spacing_mm: float = 1.3) -> Target:
     return Target(target.points[keep], target.normals[keep], surface.cut)
 
 
-def register(template: Template, start: np.ndarray, target: Target, deform: bool = True) -> Registered:
+def register(template: Template, start: np.ndarray, target: Target, drift: Drift | None = None) -> Registered:
     """Deform the template to a target.
 
     Args:
         start: (n, 3) the template's vertices as first guess, already near the target (``align``), any pose.
-        deform: whether to bend space first; False when ``start`` is an instance fitted by a model.
+        drift: how to bend space first; None when ``start`` is an instance fitted by a model.
     """
-    areas = vertex_areas(start, template.faces)
-    vertices = _bend(template, start, target, areas) if deform else start
+    vertices = start if drift is None else _drift(start, target, drift)
     vertices = _settle(template, vertices, target)
     match = Matcher(target, NORMAL_MM / 2).forward(vertices, vertex_normals(vertices, template.faces))
     return Registered(vertices, ~target.beyond_cut(vertices), match.distance)
@@ -110,6 +144,14 @@ def align(shape: np.ndarray, faces: np.ndarray, target: Target) -> np.ndarray:
         if cost < best:
             best, found = cost, scale * shape @ rotation.T + centre
     return found
+
+
+def surface_distance(vertices: np.ndarray, faces: np.ndarray, target: Target) -> float:
+    """Mean distance, mm, of a surface's vertices from a target and of the target's points from the surface."""
+    normals = vertex_normals(vertices, faces)
+    there = Matcher(target, NORMAL_MM / 2).forward(vertices, normals).distance[~target.beyond_cut(vertices)]
+    back = Matcher(Target(vertices, normals, target.cut), NORMAL_MM / 2).forward(target.points, target.normals).distance
+    return float((there.mean() + back.mean()) / 2)
 
 
 @dataclass(frozen=True)
@@ -159,34 +201,24 @@ class Matcher:
         return Match(vertices + pull, np.clip(total, 0, 1), np.linalg.norm(pull, axis=1))
 
 
-def _bend(template: Template, start: np.ndarray, target: Target, areas: np.ndarray) -> np.ndarray:
-    """A smooth deformation of space (affine plus Gaussian kernels on control points), from stiff to soft."""
-    controls = start[_spread(start, 350)]
-    kernel, inner = _kernel(start, controls), _kernel(controls, controls)
-    affine = np.hstack([np.ones((len(start), 1)), (start - start.mean(0)) / 30.0])
-    basis = np.hstack([affine, kernel])
-    penalty = np.zeros((basis.shape[1],) * 2)
-    penalty[4:, 4:] = inner + 1e-6 * np.eye(len(inner))
-    penalty[np.arange(1, 4), np.arange(1, 4)] = 0.02
-    thin = slice(None, None, 3)  # bending needs no more points than the template has vertices
-    matcher = Matcher(Target(target.points[thin], target.normals[thin], target.cut), NORMAL_MM)
-    vertices = start
-    for stiffness in STIFFNESS:
-        for _ in range(4):
-            normals = vertex_normals(vertices, template.faces)
-            there, back = matcher.forward(vertices, normals), matcher.backward(vertices, normals)
-            weight = (there.weight + back.weight) * areas / areas.mean()
-            goal = there.weight[:, None] * there.goal + back.weight[:, None] * back.goal
-            goal = goal / np.maximum(there.weight + back.weight, 1e-9)[:, None]
-            normal_matrix = basis.T @ (basis * weight[:, None]) + stiffness * penalty
-            right = basis.T @ ((goal - start) * weight[:, None])
-            vertices = start + basis @ cho_solve(cho_factor(normal_matrix), right)
-    return vertices
-
-
-def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    squared = ((first[:, None] - second[None]) ** 2).sum(-1)
-    return sum(share * np.exp(-squared / (2 * width**2)) for width, share in KERNELS_MM)  # type: ignore[return-value]
+def _drift(start: np.ndarray, target: Target, drift: Drift) -> np.ndarray:
+    """(n, 3) the vertices after coherent point drift of some of them."""
+    chosen = _spread(start, min(drift.vertices, len(start)))
+    count = min(drift.points, len(target.points))
+    points = target.points[np.random.default_rng(drift.seed).choice(len(target.points), count, replace=False)]
+    registration = DeformableRegistration(
+        X=points / UNIT_MM,
+        Y=start[chosen] / UNIT_MM,
+        alpha=drift.stiffness,
+        beta=drift.width_mm / UNIT_MM,
+        sigma2=(DRIFT_NOISE_MM / UNIT_MM) ** 2,
+        w=drift.outliers,
+        max_iterations=drift.iterations,
+        tolerance=DRIFT_TOLERANCE,
+    )
+    registration.register()
+    kernel = np.exp(-cdist(start, start[chosen], "sqeuclidean") / (2 * drift.width_mm**2))
+    return start + UNIT_MM * kernel @ registration.W
 
 
 def _spread(points: np.ndarray, count: int) -> np.ndarray:
@@ -214,24 +246,27 @@ def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray
     laplacian = surface_laplacian(template.faces, len(start))
     smooth = laplacian.T @ laplacian
     matcher = Matcher(target, NORMAL_MM / 2)
-    vertices = start
-    for stiffness in FINE_STIFFNESS:
-        normals = vertex_normals(vertices, template.faces)
-        there, back = matcher.forward(vertices, normals), matcher.backward(vertices, normals, farther_than_mm=1.0)
-        near = there.weight * np.exp(-((there.distance / 6.0) ** 2))
-        far = 0.5 * back.weight
-        pull = near[:, None] * (there.goal - start) + far[:, None] * (back.goal - start)
-        # The whole displacement since the start is kept smooth, not each step's: the triangles stay in order.
-        vertices = start + splu(csc_array(diags_array(near + far + 1e-3) + stiffness * smooth)).solve(pull)
-    return _unfold(vertices, template.faces, laplacian)
+    for reach in SETTLING_MM:
+        vertices = start
+        for stiffness in FINE_STIFFNESS:
+            normals = vertex_normals(vertices, template.faces)
+            there, back = matcher.forward(vertices, normals), matcher.backward(vertices, normals, farther_than_mm=1.0)
+            near = there.weight * np.exp(-((there.distance / reach) ** 2))
+            far = 0.5 * back.weight
+            pull = near[:, None] * (there.goal - start) + far[:, None] * (back.goal - start)
+            # The whole displacement since the start is kept smooth, not each step's: the triangles stay in order.
+            vertices = start + splu(csc_array(diags_array(near + far + 1e-3) + stiffness * smooth)).solve(pull)
+        start = _unfold(vertices, template.faces, laplacian)
+    return start
 
 
 def _unfold(vertices: np.ndarray, faces: np.ndarray, laplacian: csr_array) -> np.ndarray:
-    """Smooth the surface where triangles are folded, and only there."""
-    for _ in range(UNFOLDING):
+    """Smooth the surface where triangles are folded, and around them as far as it takes."""
+    for done in range(UNFOLDING):
         wrong = folded(vertices, faces)
         if not wrong.any():
             break
-        wrong |= np.asarray(abs(laplacian) @ wrong.astype(float)) > 0
+        for _ in range(1 + done // WIDENING):
+            wrong |= np.asarray(abs(laplacian) @ wrong.astype(float)) > 0
         vertices = np.where(wrong[:, None], vertices - laplacian @ vertices, vertices)
     return vertices

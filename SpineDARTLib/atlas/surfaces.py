@@ -1,43 +1,29 @@
-"""The real vertebrae that the atlas learns from: closed surfaces in RAS mm, read from label volumes and meshes.
-
-Sources (each folder's README gives repository, commit and licence; Resources/NOTICE.md the attribution): VerSe masks
-(Loeffler 2020, Sekuboyina 2021), the L1 surfaces of Madsen, the mean L2-L5 of 87 patients of Clouthier 2023.
-"""
+"""The real vertebrae that the atlas learns from: closed surfaces in RAS mm, from label volumes and meshes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from ..errors import InputError
-from ..io.mesh import outward, read_mesh
-from ..io.volume import read_itk
-from ..types import VERSE_LABELS
+from ..io.mesh import Mesh, outward
+from ..types import LEVELS
+from .label_volumes import Bone, LabelVolume, bone, read_labels
+from .manifest import SIDES, Source
+from .mesh_files import read_bone
+from .orientation import check_orientation
+from .sources import scans_of_one_person
 
-MASKS: Mapping[str, str] = {
-    "verse004": "verse-anjany/sub-verse004_seg-vert_msk.nii.gz",
-    "verse005": "verse-elkhashabs/sub-verse005_seg-vert_msk.nii.gz",
-    "verse006": "verse-elkhashabs/sub-verse006_seg-vert_msk.nii.gz",
-    "verse007": "verse-elkhashabs/sub-verse007_seg-vert_msk.nii.gz",
-    "verse009": "verse-elkhashabs/sub-verse009_seg-vert_msk.nii.gz",
-    "verse010": "verse-indvertseg/sub-verse010_seg-vert_msk.nii.gz",
-    "verse012": "verse-drr_utils/sub-verse012_seg-vert_msk.nii.gz",
-}
-MADSEN_L1 = ("013", "016", "018", "022", "023", "024", "026", "030", "041")
-"""Madsen's 010 is the mask above: one person counts once."""
-MADSEN_SILENT = ("022",)
-"""All of these files are LPS; this one's header does not say so."""
-CLOUTHIER_LEVELS = ("L2", "L3", "L4", "L5")
-CLOUTHIER_SUBJECT = "clouthier-mean"
-CUT_SIDES: Mapping[tuple[str, str], str] = {("verse012", "L2"): "right", ("verse012", "L3"): "right"}
-"""Transverse processes cut off by the border of the scan: nothing lies beyond the plane of the cut."""
-CUT_BOTH = (("verse023", "L1"),)
+log = logging.getLogger(__name__)
+
 GRID_MM = 0.8
 SMOOTHING_MM = 0.8
+CUT_MARGIN_MM = 2.5
+"""Cut planes lie this far inside the cut, so that its flat lid attracts nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +32,13 @@ class Surface:
 
     Attributes:
         subject: "verse005", ..., "clouthier-mean".
-        level: "T9" ... "L5".
+        level: "T1" ... "L5".
         vertices: (n, 3) RAS mm.
         faces: (f, 3), outward normals.
         source: the file it comes from, relative to the data folder.
         cut: (k, 4) planes n.x <= d beyond which the scan ends (empty when complete).
+        people: how many people it is the mean of.
+        genant: fracture grade 0 to 3 (Genant 1993); None where nobody graded it.
     """
 
     subject: str
@@ -59,36 +47,88 @@ class Surface:
     faces: np.ndarray
     source: str
     cut: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    people: int = 1
+    genant: int | None = None
 
 
-def read_surfaces(folder: Path, levels: tuple[str, ...]) -> Iterator[Surface]:
-    """Every vertebra of the given levels in the data folder, in a fixed order.
+def read_person(sources: Sequence[Source], levels: tuple[str, ...]) -> tuple[Surface, ...]:
+    """One person's vertebrae of the given levels, head to foot.
+
+    Where several scans of VerSe show the same level, the one that is cut least counts, then the first.
+
+    Args:
+        sources: all of that person (``sources.by_person``).
 
     Raises:
-        InputError: a source is missing or unreadable.
+        InputError: as ``read_source``; or a level comes twice, so two people have one name.
     """
-    for subject, name in MASKS.items():
-        yield from read_mask(folder, name, subject, levels)
-    if "L1" in levels:
-        for number in MADSEN_L1:
-            yield _read_madsen(folder, number)
-    yield from (surface for surface in read_clouthier(folder) if surface.level in levels)
+    found: dict[str, tuple[Source, Surface]] = {}
+    for source in sources:
+        for surface in read_source(source, levels):
+            known = found.setdefault(surface.level, (source, surface))
+            if known[1] is surface:
+                continue
+            if not scans_of_one_person(source, known[0]):
+                raise InputError(
+                    source.path,
+                    f'subject "{source.subject}", level {surface.level}',
+                    f"already in {known[0].file}",
+                    "each level of a person once: two people need two names (a manifest.csv can give them)",
+                )
+            log.info("%s: %s is also in %s, the more complete one counts", source.file, surface.level, known[0].file)
+            if len(surface.cut) < len(known[1].cut):
+                found[surface.level] = (source, surface)
+    return tuple(found[level][1] for level in LEVELS if level in found)
 
 
-def read_mask(folder: Path, name: str, subject: str, levels: tuple[str, ...]) -> Iterator[Surface]:
-    """The given levels' surfaces in a label volume with VerSe numbering, as far as it has them."""
-    labels, to_ras = read_itk(_existing(folder / name))
-    spacing = np.linalg.norm(to_ras[:3, :3], axis=0)
-    for level in levels:
-        mask = labels == VERSE_LABELS[level]
-        if not mask.any():
-            continue
-        # The array's order is the affine's reversed: plane, row, column.
-        corner, inside = _crop(mask)
-        vertices, faces = mask_surface(inside, spacing[::-1])
-        vertices = (vertices[:, ::-1] / spacing + corner[::-1]) @ to_ras[:3, :3].T + to_ras[:3, 3]
-        cut = _cut_planes(subject, level, vertices)
-        yield Surface(subject, level, vertices, outward(vertices, faces), name, cut)
+def read_source(source: Source, levels: tuple[str, ...]) -> Iterator[Surface]:
+    """The vertebrae of the given levels in one file, head to foot; those of which it holds too little are left out.
+
+    Raises:
+        InputError: unreadable; an empty mask, numbers that are not VerSe's, or no such level; a mesh of no vertebra's
+            size, not closed or inside out; vertebrae that lie the wrong way round (``orientation`` says what can be
+            seen).
+    """
+    bones = _mesh_bones(source, levels) if source.is_mesh else _volume_bones(source, levels)
+    check_orientation(source.path, [(level, mesh) for level, mesh, _ in bones])
+    for level, (vertices, faces), cut in bones:
+        planes = np.array([[*side, (vertices @ side).max() - CUT_MARGIN_MM] for side in cut]).reshape(-1, 4)
+        grade = source.genant.get(level)
+        yield Surface(source.subject, level, vertices, faces, source.file, planes, source.people, grade)
+
+
+def _mesh_bones(source: Source, levels: tuple[str, ...]) -> list[tuple[str, Mesh, np.ndarray]]:
+    """Level, surface and the (k, 3) ways to the sides where it is cut, of a mesh file."""
+    return [(source.level, read_bone(source), _stated_cut(source))] if source.level in levels else []
+
+
+def _volume_bones(source: Source, levels: tuple[str, ...]) -> list[tuple[str, Mesh, np.ndarray]]:
+    """The same of each level in a label volume."""
+    volume = read_labels(source.path)
+    if source.level and source.level not in volume.boxes:
+        has = ", ".join(volume.boxes) or "none of T1 to L5"
+        raise InputError(source.path, "level", source.level, f"a level that is in the volume ({has})")
+    wanted = [level for level in LEVELS if level in levels and level in volume.boxes]
+    found = []
+    for level in wanted if not source.level else [level for level in wanted if level == source.level]:
+        if (part := bone(volume, level)) is not None:
+            cut = part.cut if source.cut is None else _stated_cut(source)
+            found.append((level, _bone_surface(volume, part), cut))
+    return found
+
+
+def _stated_cut(source: Source) -> np.ndarray:
+    return np.array([SIDES[side] for side in source.cut or ()]).reshape(-1, 3)
+
+
+def _bone_surface(volume: LabelVolume, part: Bone) -> Mesh:
+    """The surface of a vertebra's voxels in RAS mm."""
+    vertices, faces = mask_surface(part.mask, volume.spacing)
+    corner = np.array([side.start for side in part.box])
+    # The array's order is the affine's reversed: plane, row, column.
+    voxels = (vertices / volume.spacing + corner)[:, ::-1]
+    vertices = voxels @ volume.to_ras[:3, :3].T + volume.to_ras[:3, 3]
+    return vertices, outward(vertices, faces)
 
 
 def mask_surface(mask: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -146,52 +186,3 @@ def _largest(field_: np.ndarray, level: float) -> np.ndarray:
     field_ = np.where((parts > 0) & (parts != largest), level - 1.0, field_)
     hollow = np.asarray(ndimage.binary_fill_holes(field_ > level)) & (field_ <= level)
     return np.where(hollow, level + 1.0, field_)
-
-
-def _crop(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    boxes = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return np.array([box.start for box in boxes]), mask[boxes]
-
-
-def _cut_planes(subject: str, level: str, vertices: np.ndarray) -> np.ndarray:
-    """Planes 2.5 mm inside the cut, so that its flat lid attracts nothing."""
-    sides = {"right": (1.0,), "left": (-1.0,)}.get(CUT_SIDES.get((subject, level), ""), ())
-    sides = (1.0, -1.0) if (subject, level) in CUT_BOTH else sides
-    return np.array([[s, 0.0, 0.0, (s * vertices[:, 0]).max() - 2.5] for s in sides]).reshape(-1, 4)
-
-
-def _read_madsen(folder: Path, number: str) -> Surface:
-    name = f"madsen-L1-ssm/raw/sub-verse{number}_segment_20.ply"
-    vertices, faces = read_mesh(_existing(folder / name))
-    vertices = vertices * (-1.0, -1.0, 1.0) if number in MADSEN_SILENT else vertices
-    subject = f"verse{number}"
-    return Surface(subject, "L1", vertices, outward(vertices, faces), name, _cut_planes(subject, "L1", vertices))
-
-
-def read_clouthier(folder: Path) -> tuple[Surface, ...]:
-    """Mean L2-L5 of 87 patients; x anterior, y to the left, z up in the file."""
-    name = "clouthier-meanmesh/meanMesh_vertices.csv"
-    vertices = np.loadtxt(_existing(folder / name), delimiter=",")[:, [1, 0, 2]] * (-1.0, 1.0, 1.0)
-    faces = np.loadtxt(_existing(folder / "clouthier-meanmesh/meanMesh_faces.csv"), delimiter=",").astype(int) - 1
-    starts = _component_starts(faces, len(vertices))
-    if len(starts) - 1 != len(CLOUTHIER_LEVELS):
-        raise InputError(folder / name, "", f"{len(starts) - 1} parts", "4 separate vertebrae, L2 to L5")
-    found = []
-    for level, low, high in zip(CLOUTHIER_LEVELS, starts[:-1], starts[1:], strict=True):
-        own, part = vertices[low:high], faces[(faces[:, 0] >= low) & (faces[:, 0] < high)] - low
-        found.append(Surface(CLOUTHIER_SUBJECT, level, own, outward(own, part), name))
-    return tuple(found)
-
-
-def _component_starts(faces: np.ndarray, count: int) -> list[int]:
-    """Where a new connected part begins, for parts that stand one after the other in the vertex list."""
-    reach = np.zeros(count, dtype=int)
-    np.maximum.at(reach, faces.min(1), faces.max(1))
-    ahead = np.maximum.accumulate(reach)
-    return [0, *(i + 1 for i in range(count - 1) if ahead[i] <= i), count]
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(path, "", "no such file", "a source of the atlas (see the data folder's README)")
-    return path

@@ -91,13 +91,11 @@ def _middle(points: np.ndarray) -> np.ndarray:
 
 
 def _tube_axis(vertices: np.ndarray, model: ShapeModel, side: str, axes: np.ndarray) -> np.ndarray:
-    """(3,) unit axis of a pedicle: the direction that its wall's normals avoid, pointing forward."""
-    chosen = np.isin(model.faces, model.regions[f"{side}_isthmus"]).any(1)
-    first, second, third = vertices[model.faces[chosen]].swapaxes(0, 1)
-    area_normals = np.cross(second - first, third - first)
-    # Unit normals weighted by area once: the smallest eigenvector of their scatter.
-    scatter = area_normals.T @ (area_normals / np.maximum(np.linalg.norm(area_normals, axis=1, keepdims=True), 1e-12))
-    axis = np.linalg.eigh(scatter)[1][:, 0]
+    """(3,) unit axis of a pedicle: across the ring of its isthmus, which is the smallest section; pointing forward."""
+    ring = vertices[model.regions[f"{side}_isthmus"]]
+    arms = ring - ring.mean(axis=0)
+    across = np.cross(arms, np.roll(arms, -1, axis=0)).sum(axis=0)
+    axis = across / np.linalg.norm(across)
     return axis if axis @ axes[1] >= 0 else -axis
 
 

@@ -28,7 +28,8 @@ def test_modes_are_orthonormal_and_ordered(model: ShapeModel):
     assert flat @ flat.T == pytest.approx(np.eye(model.rank), abs=1e-6)
     assert (np.diff(model.deviations) <= 0).all()
     assert model.deviations.min() > 0
-    assert 15 <= model.rank <= 20
+    assert 15 <= model.rank <= 25
+    assert model.explained >= 0.95
 
 
 def test_project_undoes_instance(model: ShapeModel, coefficients: np.ndarray):
