@@ -29,8 +29,8 @@ REACH_MM = 50.0
 """Parts of the bone farther apart than this vary almost independently; chosen by leave-one-person-out error."""
 KERNEL_TERMS = 20
 SMOOTHING = 400.0
-"""Penalty on the squared surface Laplacian of residuals: what is finer is noise of voxels and of correspondence. Chosen by
-leave-one-person-out error, which falls by 6 % while fewer modes hold more of the variance."""
+"""Penalty on the squared surface Laplacian of residuals: what is finer is noise of voxels and of correspondence.
+Chosen by leave-one-person-out error, which falls by 4 % while fewer modes hold more of the variance."""
 
 
 @dataclass(frozen=True)

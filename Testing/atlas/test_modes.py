@@ -75,7 +75,7 @@ def test_measures_spread_as_published_by_as_much_as_it_is_trusted(
     before, after = find_modes(covariance, None, 500), find_modes(covariance, spread, 500)
 
     def deviations(modes) -> np.ndarray:
-        return np.sqrt((np.einsum("mnk,dnk->md", gradients, modes.vectors) ** 2 @ modes.deviations**2))
+        return np.sqrt(np.einsum("mnk,dnk->md", gradients, modes.vectors) ** 2 @ modes.deviations**2)
 
     wanted = np.sqrt((1 - trust) * deviations(before) ** 2 + trust * published**2)
     assert deviations(after) == pytest.approx(wanted, rel=0.02)

@@ -20,7 +20,9 @@ def shape(model: ShapeModel) -> np.ndarray:
     return model.instance("L1", np.random.default_rng(4).standard_normal(8))
 
 
-@pytest.mark.parametrize("name, change", [("pedicle_width", 2.0), ("pedicle_transverse_angle", -6.0), ("canal_depth", -3.0)])
+@pytest.mark.parametrize(
+    "name, change", [("pedicle_width", 2.0), ("pedicle_transverse_angle", -6.0), ("canal_depth", -3.0)]
+)
 def test_a_morph_reaches_its_value_and_leaves_the_rest(model: ShapeModel, shape: np.ndarray, name: str, change: float):
     measures = measures_of(model)
     after = morphed(model, shape, {name: change})
