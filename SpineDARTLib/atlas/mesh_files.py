@@ -9,13 +9,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
-from ..io.mesh import Mesh, enclosed_volume, read_mesh, to_polydata
+from ..io.mesh import Mesh, enclosed_volume, read_mesh
 from .manifest import FACES, SIDES, UNITS, VERTICES, Source
 
 VERTEBRA_MM = (20.0, 200.0)
 """What a vertebra's largest extent can be: from a child's, cut, to a very large man's L3 (110 mm, shared data)."""
-HOLE_MM = 15.0
-"""Radius of the holes that are closed: larger than any gap of a segmentation, smaller than a missing end."""
+HOLE_MM = 20.0
+"""Width of the holes that are closed: larger than any gap of a segmentation, smaller than a missing end."""
 
 
 def read_bone(source: Source) -> Mesh:
@@ -103,29 +103,27 @@ def _check_size(source: Source, vertices: np.ndarray) -> None:
 
 
 def _closed(source: Source, vertices: np.ndarray, faces: np.ndarray) -> Mesh:
-    """The surface with its holes closed and the new triangles turned like the old ones."""
-    if _border_edges(faces) == 0:
+    """The surface with each small hole closed by triangles from its rim to the rim's middle."""
+    rim = _rim(faces)
+    if len(rim) == 0:
         return vertices, faces
-    import vtk
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    filler, turned = vtk.vtkFillHolesFilter(), vtk.vtkPolyDataNormals()
-    filler.SetInputData(to_polydata(vertices, faces))
-    filler.SetHoleSize(HOLE_MM)
-    turned.SetInputConnection(filler.GetOutputPort())
-    turned.ConsistencyOn()
-    turned.SplittingOff()
-    turned.Update()
-    data = turned.GetOutput()
-    vertices = vtk_to_numpy(data.GetPoints().GetData()).astype(np.float64)
-    faces = vtk_to_numpy(data.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
-    if left := _border_edges(faces):
-        expected = f"a closed surface, or holes up to {2 * HOLE_MM:g} mm across, which are closed"
-        raise InputError(source.path, "", f"{left} edges of larger holes", expected)
-    return vertices, faces
+    links = coo_array((np.ones(len(rim)), rim.T), shape=(len(vertices),) * 2)
+    hole = connected_components(links, directed=False)[1][rim[:, 0]]
+    middles, caps = [], []
+    for place, one in enumerate(np.unique(hole)):
+        edges = rim[hole == one]
+        points = vertices[edges[:, 0]]
+        if np.ptp(points, axis=0).max() > HOLE_MM:
+            expected = f"a closed surface, or holes up to {HOLE_MM:g} mm across, which are closed"
+            raise InputError(source.path, "", f"{len(edges)} edges of a larger hole", expected)
+        middles.append(points.mean(axis=0))
+        # Turned against the rim's own triangles, as a neighbour is.
+        caps.append(np.column_stack([edges[:, ::-1], np.full(len(edges), len(vertices) + place)]))
+    return np.vstack([vertices, middles]), np.vstack([faces, *caps])
 
 
-def _border_edges(faces: np.ndarray) -> int:
-    """How many edges have one triangle only (three at one edge are ugly, but no hole)."""
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    return int((np.unique(edges, axis=0, return_counts=True)[1] == 1).sum())
+def _rim(faces: np.ndarray) -> np.ndarray:
+    """(e, 2) the edges that have one triangle only, in its direction (three at one edge are ugly, but no hole)."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    _, kind, uses = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return edges[uses[kind.ravel()] == 1]

@@ -21,7 +21,7 @@ LEAST_SHARE = 0.8
 """However much of a published deviation size explains, this part of it (in deviations) stays one of shape."""
 MASK_NOISE_MM = {"pedicle_width": 1.5}
 """What a vertebra's own mask may get wrong: most have voxels of 2 to 3 mm from left to right, half of which a pedicle's
-width can be off, and masks of thin pedicles come out thick. The means of few people give way to published ones by that."""
+width can be off, and masks of thin pedicles come out thick. Means of few people give way to published ones by that."""
 REDUNDANT = ("middle_height", "interpedicular_distance")
 """Measures that others fix, nearly: the other heights and the endplates' hollows; the canal's and the pedicles' width.
 They move means, but no spread is asked of them and they have no morph of their own."""

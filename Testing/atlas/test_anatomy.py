@@ -174,8 +174,9 @@ def test_isthmus_is_the_pedicles_smallest_ring(bone: Bone):
 def test_isthmus_anchor_is_the_middle_of_the_section(bone: Bone):
     for side in ("left", "right"):
         centre = bone.notes.cannulas[side]["isthmus"].on(bone.vertices)
-        along = bone.notes.cannulas[side]["target"].on(bone.vertices) - centre
-        section = section_at(bone.vertices, bone.template.faces, centre, along / np.linalg.norm(along))
+        arms = bone.vertices[bone.notes.regions[f"{side}_isthmus"]] - centre
+        across = np.cross(arms, np.roll(arms, -1, axis=0)).sum(axis=0)
+        section = section_at(bone.vertices, bone.template.faces, centre, across / np.linalg.norm(across))
         assert section is not None
         assert np.linalg.norm(section.centre - centre) < 1.2
 

@@ -90,7 +90,7 @@ def test_small_holes_are_closed_and_large_ones_named(tmp_path: Path):
     closed = read_bone(source(tmp_path / "5.stl"))
     assert open_edges(closed[1]) == 0
     assert enclosed_volume(*closed) == pytest.approx(enclosed_volume(vertices, faces), rel=0.01)
-    with pytest.raises(InputError, match=r"45\.stl: got \d+ edges of larger holes; expected a closed surface"):
+    with pytest.raises(InputError, match=r"45\.stl: got \d+ edges of a larger hole; expected a closed surface"):
         read_bone(source(tmp_path / "45.stl"))
 
 
