@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..io.files import check_writable
+from ..io.files import check_writable, write_atomically
 from ..resources import resource_folder
 from ..types import LEVELS
 from .annotate import Annotations, annotate
@@ -23,6 +23,7 @@ from .files import Region, model_of, read_region, write_region
 from .learn import Frame, Samples
 from .manifest import Source
 from .mesh import Template, similarity
+from .population import shipped_table
 from .register import Registered
 from .rounds import Progress, Round, Settings, settle
 from .sources import by_person, find_sources
@@ -244,6 +245,7 @@ def _described(
 def _write(regions: Sequence[Region], out: Path) -> tuple[Path, ...]:
     """All regions' files together: written aside first, then moved into place, each header after its arrays."""
     out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / shipped_table().name, shipped_table().read_bytes())
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
         headers = [write_region(region, Path(aside)) for region in regions]
         for header in headers:

@@ -123,7 +123,12 @@ def published(level: str, path: Path | None = None) -> Mapping[str, Published]:
 @functools.cache
 def _shipped() -> Mapping[str, Mapping[str, Published]]:
     """The shipped table is read once."""
-    return _by_level(resource_folder("atlas") / "morphometry.csv")
+    return _by_level(shipped_table())
+
+
+def shipped_table() -> Path:
+    """The table beside the shipped regions; it travels with every atlas that is built."""
+    return resource_folder("atlas") / "morphometry.csv"
 
 
 def _by_level(path: Path) -> Mapping[str, Mapping[str, Published]]:

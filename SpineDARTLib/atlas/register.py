@@ -35,13 +35,15 @@ DRIFT_NOISE_MM = 8.0
 """Standard deviation of the drifting points at the beginning: an aligned template is about so far off."""
 DRIFT_TOLERANCE = 1e-5
 FINE_STIFFNESS = (8.0, 4.0, 2.0, 1.0, 1.0)
-SETTLING_MM = (6.0, 3.0, 3.0)
+SETTLING_MM = (6.0, 3.0, 2.0, 1.0)
 """Times that the surface settles, and how far off a match then counts for a third: later starts are nearer."""
 UNFOLDING, WIDENING = 60, 10
 """Rounds of smoothing, at most, to open folded triangles; after how many of them it reaches a ring farther."""
 NORMAL_MM = 12.0
 """How many millimetres a reversed normal counts for in a match (half of this for a unit of difference)."""
-
+SETTLING_NORMAL_MM = 1.5
+"""The same when the surface settles: where a lumbar valley is a thoracic ridge, heavier normals find no way out of it
+(measured on T2 to T12; matches of opposite normals do not count anyway)."""
 CUT_MM = 6.0
 """So near to a cut the template is pulled by the surface but does not seek it."""
 
@@ -245,7 +247,7 @@ def _settle(template: Template, start: np.ndarray, target: Target) -> np.ndarray
     """Onto the surface itself by a displacement that is smooth over the surface; folds are smoothed out."""
     laplacian = surface_laplacian(template.faces, len(start))
     smooth = laplacian.T @ laplacian
-    matcher = Matcher(target, NORMAL_MM / 2)
+    matcher = Matcher(target, SETTLING_NORMAL_MM)
     for reach in SETTLING_MM:
         vertices = start
         for stiffness in FINE_STIFFNESS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import multiprocessing
 import shutil
 from collections.abc import Generator
@@ -30,6 +31,7 @@ from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.mesh import write_mesh
 from SpineDARTLib.resources import VARIABLE, resource_folder
 from SpineDARTLib.types import LEVELS
+from Testing.atlas.spines import SPACING_MM, voxels, write_volume
 from Testing.shapes import sphere
 
 QUICK = Settings(rounds=1, drift=Drift(vertices=100, points=300, iterations=15))
@@ -106,7 +108,11 @@ def built(bones: Path, resources: Path, tmp_path_factory: pytest.TempPathFactory
 
 def test_a_build_writes_the_regions_that_it_has_people_for(built, base: Base):
     out, seen, result = built
-    assert sorted(path.name for path in out.iterdir()) == ["L1-L5.json", "L1-L5.npz"]  # and no working folder
+    assert sorted(path.name for path in out.iterdir()) == [
+        "L1-L5.json",
+        "L1-L5.npz",
+        "morphometry.csv",
+    ]  # and no working folder
     assert result.written == (out / "L1-L5.json",)
     assert [sentence.split(":")[0] for sentence in result.skipped] == ["T1-T4", "T5-T8", "T9-T12"]
     assert {state.stage for state in seen} >= {"reading", "matching", "matching again, round 1", "annotating"}
@@ -146,6 +152,33 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(built, bones: Path, tmp_
     assert (out / "L1-L5.json").read_bytes() == (whole / "L1-L5.json").read_bytes()
     assert (out / "L1-L5.npz").read_bytes() == (whole / "L1-L5.npz").read_bytes()
     assert not (out / STORE).exists()
+
+
+LAYOUTS = {
+    "VerSe": "dataset-verse19training/derivatives/sub-verse{n}/sub-verse{n}_seg-vert_msk.nii.gz",
+    "CTSpine1K": "completed_annotations/colon/1.3.6.1.4.1.9328.50.4.000{n}_seg.nii.gz",
+}
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_one_command_builds_from_a_folder_laid_out_as_these_data_sets_are(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE)
+        labels, origin = voxels(("L2", "L3"))
+    for number, stretch in ((5, 1.0), (6, 1.1)):
+        path = tmp_path / "data" / LAYOUTS[layout].format(n=number)
+        write_volume(path, labels, origin, SPACING_MM * [1.0, stretch, 1.0])
+    monkeypatch.setattr(atlas_commands, "build", functools.partial(build, settings=QUICK))
+    out = tmp_path / "mine" / "atlas"
+    assert main(["atlas", "build", str(tmp_path / "data"), "--out", str(out)]) == 0
+    assert "L1-L5 written" in capsys.readouterr().out
+    region = read_region(out / "L1-L5.json")
+    assert len(set(region.samples.subjects)) == 2
+    assert all(entry["distance_mm"] < 0.8 for entry in region.header["samples"])
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
+    assert load_model("L4").means["L4"].shape == region.template.vertices.shape  # of a level that nobody shows
 
 
 def test_bad_input_is_named_and_leaves_nothing(bones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
