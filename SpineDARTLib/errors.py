@@ -19,3 +19,7 @@ class InputError(ValueError):
         place = f"{where}: {field}" if field else f"{where}"
         super().__init__(f"{place}: got {text}; expected {expected}")
         self.where, self.field, self.value, self.expected = str(where), field, value, expected
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str, str]]:
+        """Errors travel between processes as what they were made of, not as their text."""
+        return type(self), (self.where, self.field, str(self.value), self.expected)

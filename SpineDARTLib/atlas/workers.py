@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copyreg
 import multiprocessing
 import os
 import signal
@@ -13,16 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from ..errors import InputError
-
 Result = TypeVar("Result")
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 AHEAD = 2
 """Tasks handed out for each worker: enough to keep all busy, few enough to end soon and to need little memory."""
-
-# Errors are rebuilt from their one text unless told otherwise, and this one has four.
-copyreg.pickle(InputError, lambda error: (InputError, (error.where, error.field, str(error.value), error.expected)))
 
 
 class Workers:

@@ -45,6 +45,8 @@ def read_mesh(path: Path | str) -> Mesh:
     reader.SetFileName(str(path))
     if path.suffix.lower() == ".stl":
         _check_stl_length(path)
+    elif path.suffix.lower() == ".ply":
+        _check_ply_length(path)
     triangles, cleaner = vtk.vtkTriangleFilter(), vtk.vtkCleanPolyData()
     triangles.PassLinesOff()
     triangles.PassVertsOff()
@@ -151,6 +153,34 @@ def _quiet(algorithm: Any) -> tuple[Any, list[str]]:
     # The executive repeats in its own name that the algorithm failed.
     algorithm.GetExecutive().AddObserver("ErrorEvent", lambda *_: None)
     return algorithm, complaints
+
+
+PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8} | {
+    f"{kind}{bits}": bits // 8 for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
+}
+"""Bytes of the types in a PLY header."""
+
+
+def _check_ply_length(path: Path) -> None:
+    """A binary PLY must be as long as its header says: VTK's reader runs past the end of a shorter one and crashes."""
+    content = path.read_bytes()
+    head, found, _ = content.partition(b"end_header")
+    lines = [line.split() for line in head.decode("ascii", "replace").splitlines()]
+    if ["format", "ascii", "1.0"] in lines:
+        return
+    least, count = len(head) + len(found) + 1, 0
+    try:
+        for words in lines:
+            if words[:1] == ["element"]:
+                count = int(words[2])
+            elif words[:2] == ["property", "list"]:
+                least += count * (PLY_SIZES[words[2]] + 3 * PLY_SIZES[words[3]])
+            elif words[:1] == ["property"]:
+                least += count * PLY_SIZES[words[1]]
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(path, "header", error, "a PLY header of elements and their properties") from None
+    if not found or len(content) < least:
+        raise InputError(path, "", f"{len(content)} bytes", f"at least {least}, as its header says")
 
 
 def _check_stl_length(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def test_outward():
     [
         ("a.stl", b"short", "got 5 bytes"),
         ("a.stl", b"x" * 80 + (9).to_bytes(4, "little") + b"\0" * 50, "got 134 bytes; expected 534 bytes for its 9"),
-        ("a.ply", b"ply nonsense", "expected a readable surface"),
+        ("a.ply", b"ply nonsense", "got 12 bytes; expected at least"),
+        ("a.ply", b"ply\nformat ascii 1.0\nend_header\n", "expected a readable surface"),
+        ("a.ply", b"ply\nelement vertex many\nend_header\n", "expected a PLY header"),
         ("a.vtk", b"nonsense", "expected a readable surface"),
         ("a.obj", b"", "expected a readable surface"),
         ("a.gltf", b"", 'got a mesh of kind ".gltf"; expected one of .stl'),
@@ -74,6 +77,19 @@ def test_unreadable_meshes(tmp_path: Path, name: str, content: bytes, message: s
     assert message in str(raised.value)
     assert str(tmp_path / name) in str(raised.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_half_a_binary_ply_is_named(tmp_path: Path):
+    write_mesh(tmp_path / "a.ply", *box(CORNER, SIZES))
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "a.ply").write_bytes(content[:-40])
+    with pytest.raises(InputError, match=rf"got {len(content) - 40} bytes; expected at least {len(content)}"):
+        read_mesh(tmp_path / "a.ply")
+
+
+def test_an_error_travels_between_processes():
+    error = pickle.loads(pickle.dumps(InputError("here", "field", 3, "more")))
+    assert str(error) == "here: field: got 3; expected more"
 
 
 def test_meshes_that_cannot_be_written(tmp_path: Path):
