@@ -94,9 +94,9 @@ class FitSettings:
     landmark_weight: float = 0.02
     """Of the mean Huber loss of a vertebra's landmarks, in standard deviations of where each was seen."""
     confident_mm: float = 1.7
-    """Expected mean surface distance above which a fit is "low_confidence": at this limit 132 fits of seven people,
-    each expected from the other six, lost all three that were worse than 2.5 mm and few of the good ones."""
-    confidence_weights: tuple[float, ...] = (-0.945, -0.448, 2.497, 0.014, 0.171)
+    """Expected mean surface distance above which a fit is "low_confidence": at about this limit 146 fits of seven
+    people, each expected from the other six, lost all three that were worse than 2.5 mm and few of the good ones."""
+    confidence_weights: tuple[float, ...] = (-0.728, 0.176, 2.068, 0.05, 0.108)
     """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``
     (``Testing/benchmarks/calibrate_confidence.py``)."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from SpineDARTLib.io.plan import read_plan, write_plan
 from SpineDARTLib.io.truth import read_truth
 from SpineDARTLib.overlay import draw_overlay
 from SpineDARTLib.pipeline import plan_case
-from SpineDARTLib.resources import resource_folder
+from SpineDARTLib.resources import VARIABLE, resource_folder
 from SpineDARTLib.types import Status
 
 STAGES = (
@@ -37,8 +39,30 @@ def run(case, levels=None):
 
 
 @pytest.fixture(scope="module")
-def planned():
+def lumbar_resources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped resources with an atlas of L1-L5 alone."""
+    folder = tmp_path_factory.mktemp("resources")
+    (folder / "atlas").mkdir()
+    for name in ("L1-L5.json", "L1-L5.npz", "morphometry.csv"):
+        shutil.copy(resource_folder("atlas") / name, folder / "atlas")
+    shutil.copytree(resource_folder("sample"), folder / "sample")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def lumbar(monkeypatch: pytest.MonkeyPatch, lumbar_resources: Path):
+    monkeypatch.setenv(VARIABLE, str(lumbar_resources))
+
+
+@pytest.fixture(scope="module")
+def planned(lumbar_resources: Path):
     """The sample with one more vertebra for which there is no shape model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(lumbar_resources))
+        return _planned()
+
+
+def _planned():
     case = read_case(resource_folder("sample"))
     extra = replace(case.seeds[0], level="T3")
     return case, *run(replace(case, seeds=(*case.seeds, extra)))

@@ -17,7 +17,7 @@ from ..atlas.measure import Measure
 from ..atlas.mesh import edges_of
 from ..atlas.model import ShapeModel
 from ..plan.anatomy import Anatomy, anatomy_of, isthmus
-from ..plan.cannula import NEEDLE_DIAMETERS_MM, REFERENCE_DIAMETER_MM
+from ..plan.cannula import NEEDLE_DIAMETERS_MM, REFERENCE_DIAMETER_MM, transfer
 from ..types import SIDES
 from .atlas_corridor import axis_to_wall
 
@@ -119,10 +119,10 @@ def _pedicles(vertices: np.ndarray, model: ShapeModel) -> tuple[list[float], lis
     """Width and the cannula's room, left and right."""
     anatomy: Anatomy = anatomy_of(vertices, model, np.eye(4))
     width = [isthmus(vertices, model.faces, anatomy, side)["width_mm"] for side in SIDES]
-    room = []
-    for side in SIDES:
-        entry, target = (model.cannulas[side][name].on(vertices) for name in ("entry", "target"))
-        room.append(axis_to_wall(vertices, model.faces, entry, target, anatomy, side))
+    room = [
+        axis_to_wall(vertices, model.faces, one.entry_mm, one.target_mm, anatomy, one.side)
+        for one in transfer(vertices, model, REFERENCE_DIAMETER_MM)
+    ]
     return width, room
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -31,6 +32,9 @@ Neighbouring lumbar vertebrae tilt by some 10 degrees against each other: 0.17 r
 TYPICAL_SPACING_MM = 32.0
 """Between body centres, lower thoracic and lumbar; used where a single vertebra leaves its neighbours' distance open
 (VID keypoints: 27 mm at T9-T10 to 36 mm at L3-L4)."""
+
+LEAST_SPACING_MM = 8.0
+"""Centres nearer than this are one vertebra's: even crushed upper thoracic ones are twice as far apart."""
 
 MINIMUM_LANDMARKS = 4
 """Landmarks seen in two views or more from which a pose is taken."""
@@ -89,6 +93,9 @@ def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str
             )
             continue
         centres[seed.level] = centre
+    for level, reason in _on_top_of_each_other(centres).items():
+        reasons[level] = reason
+        del centres[level]
     ordered = sorted(centres, key=LEVELS.index)
     rotations = dict(
         zip(ordered, orient([LEVELS.index(x) for x in ordered], [centres[x] for x in ordered]), strict=True)
@@ -100,6 +107,19 @@ def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str
         pose, scale = poses.get(level, (clicked, 1.0))
         vertebrae[level] = Vertebra(level, pose, scale, np.zeros(models[level].rank))
     return Starts(vertebrae, reasons)
+
+
+def _on_top_of_each_other(centres: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Why levels cannot start that were clicked where another was: fitted together they would push each other away."""
+    reasons: dict[str, str] = {}
+    for one, other in combinations(sorted(centres, key=LEVELS.index), 2):
+        apart = float(np.linalg.norm(centres[one] - centres[other]))
+        if apart < LEAST_SPACING_MM:
+            for level in (one, other):
+                reasons[level] = (
+                    f"{one} and {other} were clicked {apart:.0f} mm apart, on one vertebra. Check the levels."
+                )
+    return reasons
 
 
 def rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:

@@ -192,7 +192,8 @@ def test_the_quick_corridor_is_the_plan_s(model: ShapeModel, shift: tuple[float,
         quick = axis_to_wall(vertices, model.faces, entry, target, anatomy, side)
         assert np.sign(quick) == np.sign(exact)
         if exact > 0:
-            assert quick == pytest.approx(exact, abs=0.1)
+            # The plan looks in so many directions, this one everywhere.
+            assert exact - 0.2 < quick < exact + 0.05
     beside = axis_to_wall(vertices, model.faces, entry + (0, 500.0, 0), target + (0, 500.0, 0), anatomy, "right")
     assert np.isnan(beside)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from SpineDARTLib.atlas.files import RANK
 from SpineDARTLib.config import FitSettings, RenderSettings, Settings, StageSettings
 from SpineDARTLib.fit.column import ColumnPrior
 from SpineDARTLib.fit.confidence import conclude
@@ -55,7 +56,7 @@ def seen(truth, models):
     """The column's X-rays: rendered, with a sloping background and noise."""
     views = views_of(224)
     scene = Scene(tuple(truth), models, RenderSettings())
-    drawn = scene.pictures(parameters_of(tuple(truth.values()), 20), Detectors.of(views), "torch").sum((0, 1)).numpy()
+    drawn = scene.pictures(parameters_of(tuple(truth.values()), RANK), Detectors.of(views), "torch").sum((0, 1)).numpy()
     slope = np.linspace(0, 2, drawn.shape[-1], dtype=np.float32)
     noise = 0.01 * np.random.default_rng(0).normal(size=drawn.shape).astype(np.float32)
     return tuple(
@@ -153,7 +154,7 @@ def test_a_start_that_leaves_the_numbers_does_not_spoil_the_others(seen, truth, 
 
 
 def test_parameters_and_vertebrae_are_each_other(truth):
-    parameters = parameters_of(tuple(truth.values()), 20, dtype=torch.float64)
+    parameters = parameters_of(tuple(truth.values()), RANK, dtype=torch.float64)
     with torch.no_grad():
         parameters.rotation += 0.1
     moved = parameters.rebased()
@@ -164,7 +165,7 @@ def test_parameters_and_vertebrae_are_each_other(truth):
 
 
 def test_rebasing_picks_a_start_for_each_vertebra(truth):
-    parameters = spread(parameters_of(tuple(truth.values()), 20), 4, Settings())
+    parameters = spread(parameters_of(tuple(truth.values()), RANK), 4, Settings())
     rows = torch.tensor([[2, 0, 1]])
     picked = parameters.rebased(rows)
     torch.testing.assert_close(picked.translation_mm[0, 1], parameters.translation_mm[0, 1])
@@ -183,7 +184,7 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
     scene.gather(200)
     real = torch.as_tensor(np.stack([view.image for view in views]), dtype=torch.float64)
     similarity = GradientNCC(real, Settings().image)
-    start = spread(parameters_of(tuple(truth.values()), 20, dtype=torch.float64), 2, Settings())
+    start = spread(parameters_of(tuple(truth.values()), RANK, dtype=torch.float64), 2, Settings())
     column = ColumnPrior(tuple(truth), models, start.translation_mm)
     prior = Prior(
         start.translation_mm[0], start.base_rotation[0], torch.full((3,), 4.0), torch.full((3,), 0.2), (0.08, 0.03)
@@ -213,7 +214,7 @@ def test_the_image_term_is_best_at_the_truth(seen, truth, models):
     scene = Scene(tuple(truth), models, RenderSettings())
     real = torch.as_tensor(np.stack([view.image for view in seen]))
     similarity = GradientNCC(real, Settings().image)
-    true = parameters_of(tuple(truth.values()), 20)
+    true = parameters_of(tuple(truth.values()), RANK)
     valid = torch.ones_like(real)
     at_truth = image_term(similarity, scene.pictures(true, Detectors.of(seen), "torch"), valid, 3.0)
     assert at_truth.min() > 0.8
@@ -228,7 +229,7 @@ def test_landmarks_pull_towards_where_they_were_seen(seen, truth, models):
     point = model.landmarks["spinous_process"].on(vertebra.place(model.instance("L3", vertebra.coefficients)))
     marks = {view.name: {"spinous_process": (*project(point[None], view)[0], 2.0)} for view in seen}
     scene = Scene(tuple(truth), models, RenderSettings())
-    parameters = parameters_of(tuple(truth.values()), 20)
+    parameters = parameters_of(tuple(truth.values()), RANK)
     term = LandmarkTerm([Seed("L3", {}, marks)], tuple(truth), models, seen, parameters.translation_mm)
     assert term(scene, parameters, 1.0).abs().max() < 1e-3
     away = replace(parameters, translation_mm=parameters.translation_mm + torch.tensor([4.0, 0, 0]))

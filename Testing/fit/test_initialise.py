@@ -62,6 +62,14 @@ def test_a_level_without_a_model_leaves_the_others(models):
     assert list(starts.vertebrae) == ["L3"] and "no shape model for L4" in starts.reasons["L4"]
 
 
+def test_two_levels_on_one_vertebra_do_not_spoil_the_others(models):
+    views = views_of(64)
+    seeds = [clicks(vertebra_at(level, models), views) for level in ("L2", "L3", "L4")]
+    starts = initialise([*seeds, replace(seeds[1], level="L5")], views, models)
+    assert list(starts.vertebrae) == ["L2", "L4"]
+    assert all("L3 and L5 were clicked 0 mm apart" in starts.reasons[level] for level in ("L3", "L5"))
+
+
 def test_landmarks_give_pose_and_scale(models):
     views = views_of(64)
     truth = replace(vertebra_at("L3", models), scale=1.08)
