@@ -54,8 +54,9 @@ READING: Mapping[str, str] = {
     "Random shapes": "the region's levels in turn; every coefficient, and size, drawn from a normal distribution cut "
     f"off at {LIMIT_SD:g} standard deviations.",
     "Cannulas": "the template's straight path, carried over and laid through the middle of the pedicle as plans have "
-    "it; it is inside when its wall is in the bone all along the pedicle. A pedicle is wide enough when its narrowest "
-    f"width is more than the diameter ({', '.join(f'{name}: {diameter:g} mm' for name, diameter in GAUGES_MM.items())}). "
+    "it; it is inside when its wall is in the bone all along the pedicle. A pedicle is wide enough when its "
+    "narrowest width is more than the diameter "
+    f"({', '.join(f'{name}: {width:g} mm' for name, width in GAUGES_MM.items())}). "
     f"Goal: {GOAL_INSIDE:.0%} of those.",
     "Fractured": "Genant grade 2 or 3: a height lost by more than a quarter.",
 }
