@@ -20,8 +20,8 @@ TRANSVERSE_DEG = (-15.0, 45.0)
 and to 30 at L5 (Zindrick 1987)."""
 SAGITTAL_DEG = (-30.0, 30.0)
 """Directions tried, upwards to the front positive; thoracic pedicles go down to the front, by 10 to 20 degrees."""
-BEHIND_WALL_MM = 3.0
-"""Where a coronal cut behind the body's posterior wall goes through the pedicles and nothing else."""
+BEHIND_WALL_MM = (3.0, 2.0, 4.0, 1.0, 5.0, 6.0)
+"""Where coronal cuts behind the body's posterior wall go through the pedicles and nothing else, the likeliest first."""
 COARSE, FINE = (10.0, 1.0), (2.5, 0.25)
 """Degrees and millimetres between the planes tried, first everywhere and then around the best."""
 PEDICLE_GROWTH = 1.45
@@ -129,13 +129,14 @@ def connected(template: Template, keep: np.ndarray) -> np.ndarray:
 
 def _behind_the_wall(template: Template) -> np.ndarray:
     """(3,) the middle of the left pedicle's section in a coronal plane."""
-    plane = np.array([0.0, canal_depth(template)[0] - BEHIND_WALL_MM, 0.0])
-    edges, count = edges_of(template.faces), len(template.vertices)
-    found = sections(template.vertices, template.faces, plane, np.array([0.0, 1.0, 0.0]))
-    left = [section for section in found if section.loop[:, 0].max() < 0.0 and goes_around(section, edges, count)]
-    if not left:
-        raise ValueError("got no pedicle left of the canal; expected a symmetric vertebra in the model's frame")
-    return max(left, key=lambda section: section.area).centre
+    wall, edges, count = canal_depth(template)[0], edges_of(template.faces), len(template.vertices)
+    for behind in BEHIND_WALL_MM:
+        plane = np.array([0.0, wall - behind, 0.0])
+        found = sections(template.vertices, template.faces, plane, np.array([0.0, 1.0, 0.0]))
+        left = [section for section in found if section.loop[:, 0].max() < 0.0 and goes_around(section, edges, count)]
+        if left:
+            return max(left, key=lambda section: section.area).centre
+    raise ValueError("got no pedicle left of the canal; expected a symmetric vertebra in the model's frame")
 
 
 def _directions(transverse_deg: tuple[float, float], sagittal_deg: tuple[float, float], step_deg: float) -> np.ndarray:

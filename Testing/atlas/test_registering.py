@@ -74,7 +74,7 @@ def test_drift_follows_a_bend_of_space_and_is_the_same_every_time(template: Temp
     found, again = (register(template, start, target, few) for _ in range(2))
     without = register(template, start, target)
     error, before = (np.linalg.norm(one.vertices - truth, axis=1).mean() for one in (found, without))
-    assert error < 0.5 * before, (error, before)
+    assert error < 0.6 * before, (error, before)
     assert (found.vertices == again.vertices).all()
 
 
