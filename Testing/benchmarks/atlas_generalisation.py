@@ -1,6 +1,7 @@
 """How well the atlas represents a new person's vertebra: real surfaces fitted by models that have not seen the person.
 
-    python Testing/benchmarks/atlas_generalisation.py DATA [--levels L1,L2] [--atlas DIR] [--rank 25] [--out FILE]
+    python Testing/benchmarks/atlas_generalisation.py DATA [--levels L1,L2] [--atlas DIR] [--rank 25]
+        [--without-fractures] [--out FILE]
 
 The model is fitted directly to the surface as it was read, not to the stored shape (pose, size, modes under the prior):
 what no fit to X-rays can beat. Distances are of the model's vertices to the true surface and of the true surface's
@@ -19,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from SpineDARTLib.atlas import prior
 from SpineDARTLib.atlas.files import RANK, available_levels, load_model
 from SpineDARTLib.atlas.refine import fit_model
 from SpineDARTLib.atlas.register import make_target
@@ -106,7 +108,10 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=RANK)
     parser.add_argument("--atlas", type=Path)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--without-fractures", action="store_true", help="models that expect no fractures")
     options = parser.parse_args()
+    if options.without_fractures:
+        prior.PREVALENCE = 0.0
     levels = tuple(options.levels.split(",")) if options.levels else available_levels(options.atlas)
     rows = []
     for people in (read_people, read_strangers):
