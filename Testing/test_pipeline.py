@@ -20,22 +20,13 @@ from SpineDARTLib.overlay import draw_overlay
 from SpineDARTLib.pipeline import plan_case
 from SpineDARTLib.resources import VARIABLE, resource_folder
 from SpineDARTLib.types import Status
+from Testing.generators import run
 
 STAGES = (
     StageSettings("coarse", pixel_mm=2.5, steps=20, rank=0, keep=4, splats=400, rate=2.0, column=2.0),
     StageSettings("shape", pixel_mm=2.0, steps=20, rank=6, keep=2, splats=800),
 )
 QUICK = Settings(fit=replace(FitSettings(), stages=STAGES))
-
-
-def run(case, levels=None):
-    states = plan_case(case, QUICK, levels)
-    seen = []
-    while True:
-        try:
-            seen.append(next(states))
-        except StopIteration as end:
-            return seen, end.value
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +56,7 @@ def planned(lumbar_resources: Path):
 def _planned():
     case = read_case(resource_folder("sample"))
     extra = replace(case.seeds[0], level="T3")
-    return case, *run(replace(case, seeds=(*case.seeds, extra)))
+    return case, *run(plan_case(replace(case, seeds=(*case.seeds, extra)), QUICK))
 
 
 def test_the_sample_is_found_and_planned(planned):

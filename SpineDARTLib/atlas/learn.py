@@ -18,11 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from .mesh import similarity, surface_laplacian
+from .mesh import MIRROR, similarity, surface_laplacian
 from .modes import Covariance, Modes, find_modes
 from .prior import Population, move_mean, size_deviation, spread_of
 
-MIRROR = np.array([-1.0, 1.0, 1.0])
 ROUNDS = 3
 PERSON_VARIANCE = 0.5
 """Variance of a person's own deviation (all levels) relative to that of a single vertebra around it."""

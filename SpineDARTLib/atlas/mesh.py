@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array, eye_array
 
+MIRROR = np.array([-1.0, 1.0, 1.0])
+"""Factors on x, y, z that make a shape in the model's frame its mirror image."""
+
 
 @dataclass(frozen=True)
 class Template:

@@ -22,9 +22,8 @@ from scipy.sparse import csc_array, eye_array
 from scipy.sparse.linalg import splu
 from scipy.spatial.distance import cdist
 
-from .mesh import surface_laplacian
+from .mesh import MIRROR, surface_laplacian
 
-MIRROR = np.array([-1.0, 1.0, 1.0])
 REACH_MM = 50.0
 """Parts of the bone farther apart than this vary almost independently; chosen by leave-one-person-out error."""
 KERNEL_TERMS = 20

@@ -62,6 +62,13 @@ def move_mean(
 
     The likeliest shape when the mean itself is known with ``doubt`` times the variance between people and each
     published mean with its own doubt: where many people were seen it hardly moves, where nobody was it goes there.
+
+    Args:
+        mean: (n, 3) mm, by the real shapes.
+        covariance: of shape, between people.
+        log_scale_deviation: of the logarithm of size, between people.
+        known: what is published of the level.
+        doubt: variance of the mean, relative to that between people.
     """
     names = [name for name in measures if name in known]
     if not names:
@@ -73,12 +80,7 @@ def move_mean(
     grown = np.einsum("mnk,nk->m", gradients, growth)
     fields = covariance.following(answers) + grown[:, None, None] * growth
     spread = answers.T @ answers + np.outer(grown, grown)
-    for name, noise_mm in MASK_NOISE_MM.items():
-        if name in names:
-            place = names.index(name)
-            unit, seen = fields[place] / spread[place, place], spread[place] / spread[place, place]
-            fields += noise_mm**2 * seen[:, None, None] * unit
-            spread += noise_mm**2 * np.outer(seen, seen)
+    fields, spread = _with_mask_noise(names, fields, spread)
     fields, spread = doubt * fields, doubt * spread
     noise = np.diag([known[name].series_deviation ** 2 for name in names])
     wanted = np.array([known[name].mean for name in names])
@@ -88,6 +90,17 @@ def move_mean(
         missing += np.einsum("mnk,nk->m", gradients, change)
         change = np.tensordot(np.linalg.solve(spread + noise, missing), fields, axes=1)
     return mean + change
+
+
+def _with_mask_noise(names: Sequence[str], fields: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances of coordinates (m, n, 3) and measures (m, m) with measures with what masks get wrong added."""
+    for name, noise_mm in MASK_NOISE_MM.items():
+        if name in names:
+            place = names.index(name)
+            unit, seen = fields[place] / spread[place, place], spread[place] / spread[place, place]
+            fields = fields + noise_mm**2 * seen[:, None, None] * unit
+            spread = spread + noise_mm**2 * np.outer(seen, seen)
+    return fields, spread
 
 
 def spread_of(
@@ -115,16 +128,19 @@ def spread_of(
         trust[place] = counted / (counted + people)
         by_size = log_scale_deviation * float((gradients[place] * mean).sum())
         deviations[place] = np.sqrt(max(whole**2 - by_size**2, (LEAST_SHARE * whole) ** 2))
-    lost = [
-        fracture_changes(kind, (low + high) / 2, {name: measure.of(mean) for name, measure in measures.items()})
-        for kind in FRACTURES
-        for low, high in GRADE_LOSS.values()
-    ]
+    values = {name: measure.of(mean) for name, measure in measures.items()}
+    return Spread(names, gradients, deviations, trust, _losses(names, values))
+
+
+def _losses(names: Sequence[str], values: Mapping[str, float]) -> np.ndarray:
+    """(m, m) second moment of what fractures change, all kinds and grades alike often."""
+    middles = [(low + high) / 2 for low, high in GRADE_LOSS.values()]
+    lost = [fracture_changes(kind, middle, values) for kind in FRACTURES for middle in middles]
     moment = np.zeros((len(names), len(names)))
     for changes in lost:
         vector = np.array([changes.get(name, 0.0) for name in names])
         moment += np.outer(vector, vector) * PREVALENCE / len(lost)
-    return Spread(names, gradients, deviations, trust, moment)
+    return moment
 
 
 def size_deviation(

@@ -14,11 +14,10 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
 from ..io.mesh import outward
-from .mesh import Template, edges_of, vertex_areas, vertex_normals
+from .mesh import MIRROR, Template, edges_of, vertex_areas, vertex_normals
 from .surfaces import iso_surface
 
 GRID_MM = 0.7
-MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def make_template(vertices: np.ndarray, faces: np.ndarray, count: int) -> Template:

@@ -6,7 +6,6 @@ import csv
 import functools
 import multiprocessing
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from SpineDARTLib.io.mesh import write_mesh
 from SpineDARTLib.resources import VARIABLE, resource_folder
 from SpineDARTLib.types import LEVELS
 from Testing.atlas.spines import SPACING_MM, voxels, write_volume
+from Testing.generators import run
 from Testing.shapes import sphere
 
 QUICK = Settings(rounds=1, drift=Drift(vertices=100, points=300, iterations=15))
@@ -86,15 +86,6 @@ def bones(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shape = model.instance(level, coefficients + 0.3 * generator.standard_normal(model.rank))
             write_mesh(folder / f"{level}_{person}.ply", shape @ turn.T + [5.0, -40.0, 200.0 + height], model.faces)
     return folder
-
-
-def run(states: Generator[Progress, None, Built]) -> tuple[list[Progress], Built]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(states))
-        except StopIteration as end:
-            return seen, end.value
 
 
 @pytest.fixture(scope="module")
