@@ -20,9 +20,11 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
 from . import __version__
+from .arguments.atlas import Atlas
+from .arguments.common import Common, split_levels
+from .arguments.simulate import Simulate
 from .config import Device, PlanSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
-from .types import LEVELS
 
 DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -30,14 +32,6 @@ Similarity = Literal["gradient-ncc", "ncc"]
 """Those of contract.md that this version has (the learned one needs weights)."""
 
 DEBUG_VARIABLE = "SPINEDART_DEBUG"
-
-
-@dataclass(frozen=True)
-class Common:
-    """What every command takes."""
-
-    debug: bool = False
-    """Show the traceback of an internal error and what the library logs (or set SPINEDART_DEBUG)."""
 
 
 @dataclass(frozen=True)
@@ -138,61 +132,6 @@ class Benchmark(HowToFit):
 
 
 @dataclass(frozen=True)
-class AtlasBuild(Common):
-    """Build shape models from label volumes and meshes; an interrupted build goes on when it is started again."""
-
-    folder: Annotated[Positional[Path], arg(metavar="FOLDER")] = field(kw_only=True)
-    """Folder with label volumes (VerSe numbering) and meshes (L1_someone.stl) of two or more people."""
-    out: Annotated[Path, arg(metavar="DIR")] = field(kw_only=True)
-    """Folder for the atlas: two files a region, written when all are done."""
-    manifest: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Table that says whose the files are; FOLDER/manifest.csv when absent, or the files' names."""
-    workers: int = 1
-    """Processes."""
-    seed: int = Settings.seed
-    """Of everything random: the same seed gives the same atlas."""
-    template: Annotated[Path | None, arg(metavar="FILE")] = None
-    """A normal L3 to make a new template of; the shipped atlas's template when absent."""
-
-    def run(self) -> int:
-        from .atlas_commands import build_atlas
-
-        return build_atlas(self.folder, self.out, self.manifest, self.workers, self.seed, self.template)
-
-
-@dataclass(frozen=True)
-class AtlasReport(Common):
-    """Say how good an atlas is: compactness, generalisation, specificity, pictures and measures, as one HTML file."""
-
-    folder: Annotated[Positional[Path], arg(metavar="DIR")] = field(kw_only=True)
-    """Folder of the atlas."""
-    out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """HTML file to write; DIR/report.html when absent."""
-    samples: int = 1000
-    """Random shapes a region."""
-
-    def run(self) -> int:
-        from .atlas_commands import report_atlas
-
-        return report_atlas(self.folder, self.out or self.folder / "report.html", self.samples)
-
-
-@dataclass(frozen=True)
-class Atlas:
-    """Shape models: build them from segmentations, report on them."""
-
-    command: Annotated[AtlasBuild, subcommand("build")] | Annotated[AtlasReport, subcommand("report")]
-
-    @property
-    def debug(self) -> bool:
-        """Of the command."""
-        return self.command.debug
-
-    def run(self) -> int:
-        return self.command.run()
-
-
-@dataclass(frozen=True)
 class Doctor(Common):
     """Say which Python, torch, device, renderer, atlas and weights are in use, and why."""
 
@@ -208,23 +147,9 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Benchmark, subcommand("benchmark")]
     | Annotated[Atlas, subcommand("atlas")]
+    | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Doctor, subcommand("doctor")]
 )
-
-
-def split_levels(text: str) -> tuple[str, ...] | None:
-    """ "L3,L4" to ("L3", "L4"); nothing to None.
-
-    Raises:
-        InputError: something that is no level.
-    """
-    if not text.strip():
-        return None
-    levels = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
-    for level in levels:
-        if level not in LEVELS:
-            raise InputError("--levels", "", level, f"levels from {LEVELS[0]} to {LEVELS[-1]}, as in L3,L4")
-    return levels
 
 
 def split_methods(texts: Sequence[str]) -> tuple[Similarity, ...]:
@@ -265,9 +190,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"internal error: {what} (--debug shows where; please report it)", INTERNAL)
 
 
-def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Benchmark | Atlas | Doctor | int:
+def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Benchmark | Atlas | Simulate | Doctor | int:
     """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
-    arguments = [*arguments, "--help"] if list(arguments) in ([], ["atlas"]) else list(arguments)
+    arguments = [*arguments, "--help"] if list(arguments) in ([], ["atlas"], ["simulate"]) else list(arguments)
     description = "Plans vertebroplasty from two X-rays. Not for clinical use."
     said = io.StringIO()
     try:

@@ -25,7 +25,7 @@ FLOORS: dict[str, float] = {
     # 6: overlay draws what pipeline and scene hand on
     "overlay": 6, "pipeline": 6.5, "scene": 6.5,
     "worker": 7, "doctor": 7, "commands": 7, "comparing": 7,
-    "atlas_commands": 7, "cli": 7.5, "__main__": 7.9,
+    "atlas_commands": 7, "simulate_commands": 7, "arguments": 7.2, "cli": 7.5, "__main__": 7.9,
 }  # fmt: skip
 
 ONLY_IN = {"slicer": ("scene",), "qt": (), "ctk": ()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,11 @@ def _check_nifti(path: Path) -> None:
     name = path.name.lower()
     if not name.endswith((".nii", ".nii.gz")):
         return
-    content = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    try:
+        content = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        # ITK reads what there is of a cut file and makes up the rest.
+        raise InputError(path, "", error, "a whole file") from None
     order = "<" if content[0] in (348 % 256, 540 % 256) else ">"
     old = np.frombuffer(content, order + "i4", 1)[0] == 348
     # Offsets of datatype, dim[1] and vox_offset in the headers of NIfTI-1 and NIfTI-2.

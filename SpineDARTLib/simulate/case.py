@@ -1,119 +1,146 @@
-"""A simulated case on disk: X-rays, geometry, noisy clicks and the truth, all or nothing."""
+"""A simulated case on disk: X-rays, geometry, noisy clicks and the truth, all or nothing.
+
+``truth/`` holds what contract.md asks for (``truth.json``, one mesh a level) and, for whoever trains or judges on it,
+``labels.json`` with ``labels.npz``: everything true about each vertebra in each picture, in the shards' words.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..geometry.camera import c_arm_camera, project
-from ..io.attenuation import to_attenuation
+from ..errors import InputError
+from ..geometry.camera import project
 from ..io.case import FILE_NAME, fill_case
+from ..io.fields import load_json
 from ..io.files import new_folder
 from ..io.truth import Truth, fill_truth
-from ..types import Case, Seed, View
-from .detector import Detector, expose
-from .drr import line_integrals
-from .phantom import Phantom
+from ..types import Case, Seed
+from .nouns import Label, Patient, Picture, TrueVertebra
+from .shards import describe_label, read_label
+
+LABELS_FORMAT = "spinedart-labels/1"
+LABELS_NAME = "labels.json"
+SEEN = 0.98
+"""A vertebra is asked for where this share of it can be seen in every picture; so much of a long process may be cut."""
 
 
-@dataclass(frozen=True)
-class Pose:
-    """One exposure: where the C-arm stands (DICOM's angles) and how the detector writes."""
-
-    name: str
-    primary_deg: float
-    secondary_deg: float
-    polarity: str = "bone-dark"
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A mobile C-arm (clinical.md's family): distances in mm, a square detector."""
-
-    source_to_detector_mm: float = 1020.0
-    source_to_isocentre_mm: float = 530.0
-    pixel_spacing_mm: float = 0.582
-    size_px: int = 512
-
-
-def aim(arm: Arm, pose: Pose, isocentre_mm: np.ndarray) -> View:
-    """The view that the arm has in a pose; its image is empty."""
-    spacing, shape = (arm.pixel_spacing_mm, arm.pixel_spacing_mm), (arm.size_px, arm.size_px)
-    right, anterior, superior = (float(value) for value in isocentre_mm)
-    intrinsics, world_to_camera = c_arm_camera(
-        pose.primary_deg,
-        pose.secondary_deg,
-        arm.source_to_detector_mm,
-        arm.source_to_isocentre_mm,
-        spacing,
-        shape,
-        (right, anterior, superior),
-    )
-    blank = np.zeros(shape, dtype=np.float32)
-    return View(pose.name, blank, intrinsics, world_to_camera, spacing, arm.source_to_detector_mm, pose.polarity)
+def asked_levels(patient: Patient, pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """The levels that can be planned from these pictures: whole, with a truth of their own, in all of them."""
+    seen = [{label.level for label in one.labels if label.share_seen >= SEEN} for one in pictures]
+    return tuple(level for level in patient.vertebrae if all(level in each for each in seen))
 
 
 def write_simulated(
     folder: Path | str,
     identifier: str,
-    phantom: Phantom,
-    views: Sequence[View],
+    patient: Patient,
+    pictures: Sequence[Picture],
     levels: Sequence[str],
     generator: np.random.Generator,
     click_px: float = 4.0,
+    made_by: str = "",
 ) -> Case:
-    """Take the X-rays of a phantom and write case and ``truth/``.
+    """Write X-rays of a patient as a case with ``truth/``.
 
     Args:
         folder: new, empty, or an earlier case.
-        views: from ``aim``.
+        pictures: of two or more views, none mirrored (a case's matrix cannot say that one is).
         levels: asked for, with a click in each view and a truth.
         click_px: standard deviation of a click from the body's projected centre.
+        made_by: what the pictures hang on, kept in ``truth.json``.
 
     Raises:
         InputError: the folder cannot be written.
+        ValueError: a mirrored picture.
     """
-    stored = {}
-    for view in views:
-        attenuation = line_integrals(phantom.volumes, view, (view.image.shape[0], view.image.shape[1]))
-        stored[view.name] = expose(attenuation, Detector(polarity=view.polarity), generator)
-    seeds = tuple(Seed(level, _clicks(phantom, level, views, generator, click_px)) for level in levels)
-    taken = tuple(_with_image(view, stored[view.name]) for view in views)
-    case = Case(identifier, taken, seeds, Path(folder))
+    for picture in pictures:
+        if picture.view.intrinsics[0, 0] < 0:
+            raise ValueError(f"got the mirrored picture {picture.view.name}; expected none: a case cannot say so")
+    seeds = tuple(Seed(level, _clicks(patient.vertebrae[level], pictures, generator, click_px)) for level in levels)
+    case = Case(identifier, tuple(picture.stated for picture in pictures), seeds, Path(folder))
+    chosen = {level: patient.vertebrae[level] for level in levels}
     truth = Truth(
-        identifier,
-        {level: phantom.surfaces[level] for level in levels},
-        {level: phantom.vertebrae[level].pose for level in levels},
+        patient.subject,
+        {level: (one.vertices, one.faces) for level, one in chosen.items()},
+        {level: one.vertebra.pose for level, one in chosen.items()},
     )
+    extra = {
+        "made_by": made_by,
+        "details": {level: _details(one) for level, one in chosen.items()},
+        "conditions": {picture.view.name: dict(picture.conditions) for picture in pictures},
+        "true_projections": {picture.view.name: picture.view.projection.tolist() for picture in pictures},
+    }
     with new_folder(Path(folder), FILE_NAME, owned=("truth",)) as target:
-        fill_case(target, case, stored)
+        fill_case(target, case, {picture.view.name: picture.stored for picture in pictures})
         (target / "truth").mkdir()
-        fill_truth(target / "truth", truth)
+        fill_truth(target / "truth", truth, extra)
+        _fill_labels(target / "truth", pictures)
     return case
 
 
-def _with_image(view: View, stored: np.ndarray) -> View:
-    return View(
-        view.name,
-        to_attenuation(stored, view.polarity),
-        view.intrinsics,
-        view.world_to_camera,
-        view.pixel_spacing_mm,
-        view.source_to_detector_mm,
-        view.polarity,
-    )
+def _details(one: TrueVertebra) -> dict[str, Any]:
+    """What else is true of a vertebra."""
+    return {
+        "origin": one.origin,
+        "scale": one.vertebra.scale,
+        "coefficients": one.vertebra.coefficients.tolist(),
+        "landmarks": {name: np.asarray(place).tolist() for name, place in one.landmarks.items()},
+        "cannulas": {side: np.asarray(ends).tolist() for side, ends in one.cannulas.items()},
+        "fracture": one.fracture,
+        "height_loss": one.height_loss,
+    }
 
 
 def _clicks(
-    phantom: Phantom, level: str, views: Sequence[View], generator: np.random.Generator, click_px: float
+    one: TrueVertebra, pictures: Sequence[Picture], generator: np.random.Generator, click_px: float
 ) -> dict[str, tuple[float, float]]:
-    """A click near the body's centre in each view, to a tenth of a pixel."""
-    centre = phantom.vertebrae[level].pose[:3, 3][None]
+    """A click near the body's centre in each view, inside the picture, to a tenth of a pixel."""
     clicks = {}
-    for view in views:
-        u, v = np.round(project(centre, view)[0] + generator.normal(0.0, click_px, 2), 1)
-        clicks[view.name] = (float(u), float(v))
+    for picture in pictures:
+        height, width = picture.stored.shape
+        place = project(one.vertebra.pose[None, :3, 3], picture.view)[0] + generator.normal(0.0, click_px, 2)
+        u, v = np.round(np.clip(place, 0.0, [width - 1.0, height - 1.0]), 1).tolist()
+        clicks[picture.view.name] = (u, v)
     return clicks
+
+
+def _fill_labels(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Write the labels of all pictures."""
+    arrays, views = {}, {}
+    for picture in pictures:
+        views[picture.view.name] = [describe_label(label) for label in picture.labels]
+        for label in picture.labels:
+            key = f"{picture.view.name}/{label.level}"
+            arrays[f"{key}/mask"] = np.packbits(label.mask.values)
+            arrays[f"{key}/projection"] = label.projection.values.astype(np.float16)
+    document = {"format": LABELS_FORMAT, "views": views}
+    (folder / LABELS_NAME).write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
+    np.savez_compressed(folder / "labels.npz", **arrays)
+
+
+def read_labels(folder: Path | str) -> dict[str, tuple[Label, ...]]:
+    """View name to its labels, from a case folder or its ``truth``.
+
+    Raises:
+        InputError: there are none, or they are not whole.
+    """
+    folder = Path(folder)
+    file = next((path for path in (folder / "truth" / LABELS_NAME, folder / LABELS_NAME) if path.is_file()), None)
+    if file is None:
+        raise InputError(folder, "", "no labels", f"a simulated case with truth/{LABELS_NAME}")
+    root = load_json(file)
+    root.child("format").text((LABELS_FORMAT,))
+    document = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        with (file.parent / "labels.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return {
+                name: tuple(read_label(one, arrays, f"{name}/{one['level']}") for one in labels)
+                for name, labels in document["views"].items()
+            }
+    except Exception as error:
+        raise InputError(file, "", f"{type(error).__name__}: {error}", "labels with their labels.npz") from None

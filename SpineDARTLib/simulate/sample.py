@@ -7,28 +7,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ..types import Case
-from .case import Arm, Pose, aim, write_simulated
-from .phantom import make_phantom, models_of
+from .case import write_simulated
+from .draw import stream
+from .imaging.exposure import Exposure
+from .imaging.projection import Projector
+from .imaging.views import Arm, CameraPair, Pose, aim
+from .patient.foreign import ForeignSettings
+from .picture import take_exposed
+from .settings import SimulationSettings
+from .supply import Supply
 
 SEED = 20
-ALL_LEVELS = ("T12", "L1", "L2", "L3", "L4", "L5")
+MIDDLE = "L3"
 ASKED_LEVELS = ("L2", "L3", "L4")
-CENTRE_MM = np.array([9.0, -31.0, 212.0])
-"""Where the phantom's middle vertebra (L3) stands: far from the world's origin, and not on an axis."""
 
 # A prone patient, the beam nearly but not quite along the textbook's directions.
 POSES = (Pose("AP", primary_deg=176.0, secondary_deg=3.0), Pose("LAT", primary_deg=87.0, secondary_deg=-2.0))
+EXPOSURE = Exposure(kvp=85.0, dose_ngy=1500.0, scatter_to_primary=0.5, focal_spot_mm=0.6)
 
 
 def make_sample(folder: Path, seed: int = SEED) -> Case:
     """Write the sample case with its truth."""
-    generator = np.random.default_rng(seed)
-    phantom = make_phantom(models_of(ALL_LEVELS), CENTRE_MM, generator)
-    views = [aim(Arm(), pose, CENTRE_MM + offset) for pose, offset in zip(POSES, ([4, 6, 2], [4, 6, -3]), strict=True)]
-    return write_simulated(folder, "sample", phantom, views, ASKED_LEVELS, generator)
+    settings = SimulationSettings(seed=seed, foreign=ForeignSettings(anything_chance=0.0))
+    aimed = Supply(settings, levels=(MIDDLE,)).patient(0)
+    projector = Projector(aimed.patient)
+    views = [
+        aim(Arm(), pose, aimed.target_mm + [4.0, 6.0, shift]) for pose, shift in zip(POSES, (2.0, -3.0), strict=True)
+    ]
+    pictures = [
+        take_exposed(projector, CameraPair(view, view), aimed.target_mm, EXPOSURE, seed + number)
+        for number, view in enumerate(views)
+    ]
+    return write_simulated(folder, "sample", aimed.patient, pictures, ASKED_LEVELS, stream(seed, "clicks"))
 
 
 def main() -> None:

@@ -1,0 +1,231 @@
+"""Where patients come from, each by its number alone.
+
+Drawn from the atlas, in a drawn body or in a real chest; or read from CT or a mask, and set in a drawn body.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..atlas.model import ShapeModel
+from ..errors import InputError
+from ..types import LEVELS
+from .draw import chance, stream
+from .nouns import Patient, TrueVertebra, Volume
+from .patient.body import draw_body
+from .patient.bone import draw_quality, fill_bone, fill_vertebra
+from .patient.chest import Surroundings, place_in, read_centres, read_surroundings
+from .patient.ct import Anatomy, make_patient, read_anatomy, read_mask_anatomy
+from .patient.ct_files import CtPair, LoneMask, find_ct_pairs, find_masks
+from .patient.curves import CurveStatistics, load_curves
+from .patient.foreign import draw_foreign
+from .patient.spine import Spine, draw_spine, models_of
+from .settings import SimulationSettings
+
+
+@dataclass(frozen=True)
+class Aimed:
+    """A patient and where the machine looks.
+
+    Attributes:
+        target_mm: (3,) RAS, the body's centre of ``level``.
+    """
+
+    patient: Patient
+    level: str
+    target_mm: np.ndarray
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Patients by number; small enough to be sent to another process.
+
+    Attributes:
+        settings: what is drawn from what.
+        ct_folder: CT scans with masks, or None.
+        ct_share: of the patients that come from there.
+        levels: what the machine may look at.
+        masks_too: whether people in ``ct_folder`` of whom there is only a mask are patients too.
+        chest: a chest CT that drawn spines are put in, or None.
+        chest_centres: table of where its vertebrae are, see ``patient.chest.read_centres``.
+        chest_share: of the drawn patients who get that chest.
+    """
+
+    settings: SimulationSettings
+    ct_folder: Path | None = None
+    ct_share: float = 1.0
+    levels: tuple[str, ...] = LEVELS
+    masks_too: bool = False
+    chest: Path | None = None
+    chest_centres: Path | None = None
+    chest_share: float = 1.0
+
+    @property
+    def fingerprint(self) -> str:
+        """A short word that differs where version, settings or sources differ."""
+        return hashlib.sha256(f"{__version__} {self!r}".encode()).hexdigest()[:16]
+
+    def check(self) -> None:
+        """Find out before any work whether there are scans.
+
+        Raises:
+            InputError: no such folder or file, no pair of CT and mask in the folder, none of the levels in the chest.
+        """
+        if self.ct_folder is not None:
+            self._sources(self.ct_folder)
+        if self.chest is not None:
+            if not self.chest.is_file():
+                raise InputError(self.chest, "", "no such file", "a CT of a chest (NIfTI, MHA or NRRD)")
+            _levels_of(self.chest, read_centres(self.chest_centres), self.levels)
+
+    def _sources(self, folder: Path) -> tuple[CtPair | LoneMask, ...]:
+        return find_masks(folder) if self.masks_too else find_ct_pairs(folder)
+
+    def patient(self, number: int) -> Aimed:
+        """The patient of a number: the same one whenever it is asked for.
+
+        Raises:
+            InputError: a CT or mask that cannot be used, or none of the asked levels in it.
+        """
+        generator = stream(self.settings.seed, "patient", number)
+        from_ct = chance(generator, self.ct_share)
+        if self.ct_folder is not None and from_ct:
+            found = self._sources(self.ct_folder)
+            return _scanned(number, found[int(generator.integers(len(found)))], self.levels, self.settings)
+        subject = f"synthetic-{self.settings.seed}-{number}"
+        if self.chest is not None and chance(stream(self.settings.seed, "chest", number), self.chest_share):
+            return _in_chest(subject, _chest(self.chest, self.chest_centres, self.settings), self.levels, self.settings)
+        return _drawn(subject, self.levels, self.settings)
+
+
+def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+    """A patient drawn from the atlas, built as far as the pictures may reach."""
+    generator = stream(settings.seed, subject)
+    spine = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, generator.uniform(-60.0, 60.0, 3))
+    level, target = _aim(spine.vertebrae, levels, generator)
+    fractured = any(one.fracture for one in spine.vertebrae.values())
+    quality = draw_quality(settings.bone, generator, fractured)
+    vertebrae = {
+        name: replace(one, volume=fill_vertebra(one, quality, stream(settings.seed, subject, name)))
+        if _reach(one.vertices, target) < settings.bone_reach_mm
+        else one
+        for name, one in spine.vertebrae.items()
+    }
+    body = draw_body(spine, settings.body, generator, target, settings.reach_mm)
+    stubs = tuple(
+        fill_bone(vertices, faces, quality, generator)
+        for vertices, faces in spine.stubs
+        if _reach(vertices, target) < settings.bone_reach_mm
+    )
+    patient = Patient(subject, vertebrae, (*body, *stubs), facing=spine.facing)
+    return Aimed(_with_foreign(patient, settings, generator), level, target)
+
+
+def _scanned(number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+    """A patient from CT or a mask; what they lack is drawn."""
+    anatomy = _anatomy(source, settings)
+    asked = _levels_of(source.mask, anatomy.vertebrae, levels)
+    generator = stream(settings.seed, source.subject, number)
+    level, target = _aim(anatomy.vertebrae, asked, generator)
+    drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, target)
+    return _completed(anatomy, drawn, level, target, settings, generator)
+
+
+def _in_chest(subject: str, chest: Surroundings, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+    """A patient drawn from the atlas in a real chest."""
+    generator = stream(settings.seed, subject)
+    drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS)
+    anatomy = place_in(chest, subject, drawn, _models(), settings.ct, generator)
+    level, target = _aim(anatomy.vertebrae, [one for one in chest.centres if one in levels], generator)
+    return _completed(anatomy, drawn, level, target, settings, generator)
+
+
+def _completed(
+    anatomy: Anatomy,
+    drawn: Spine,
+    level: str,
+    target: np.ndarray,
+    settings: SimulationSettings,
+    generator: np.random.Generator,
+) -> Aimed:
+    """A patient with drawn bone, vertebrae and body wherever there are no real ones."""
+    fractured = any(one.fracture for one in anatomy.vertebrae.values())
+    quality = draw_quality(settings.bone, generator, fractured)
+    around, stubs, *own = generator.spawn(2 + len(LEVELS))
+    streams = dict(zip(LEVELS, own, strict=True))
+
+    def body(spine: Spine) -> tuple[Volume, ...]:
+        return draw_body(spine, settings.body, around, target, settings.reach_mm)
+
+    def paint(vertices: np.ndarray, faces: np.ndarray, truth: TrueVertebra | None) -> Volume | None:
+        if _reach(vertices, target) >= settings.bone_reach_mm:
+            return None
+        if truth is None:
+            return fill_bone(vertices, faces, quality, stubs)
+        return fill_vertebra(truth, quality, streams[truth.level])
+
+    patient = make_patient(anatomy, settings.ct, drawn, body, paint)
+    return Aimed(_with_foreign(patient, settings, generator), level, target)
+
+
+def _levels_of(where: Path, found: Mapping[str, object], levels: Sequence[str]) -> list[str]:
+    """Those of the asked levels that there are.
+
+    Raises:
+        InputError: none.
+    """
+    asked = [level for level in found if level in levels]
+    if not asked:
+        raise InputError(where, "levels", ", ".join(found), f"one of {', '.join(levels)} among them")
+    return asked
+
+
+def _aim(
+    vertebrae: Mapping[str, TrueVertebra], levels: Sequence[str], generator: np.random.Generator
+) -> tuple[str, np.ndarray]:
+    """One of the levels and its body's centre."""
+    level = str(generator.choice(sorted(levels, key=LEVELS.index)))
+    return level, vertebrae[level].vertebra.pose[:3, 3]
+
+
+def _reach(vertices: np.ndarray, target: np.ndarray) -> float:
+    """How far along the body the nearest part of a surface is from a target, mm."""
+    return float(np.abs(vertices[:, 2] - target[2]).min())
+
+
+def _with_foreign(patient: Patient, settings: SimulationSettings, generator: np.random.Generator) -> Patient:
+    """With metal and cement, in or near the vertebrae that are shown."""
+    shown = {level: one for level, one in patient.vertebrae.items() if one.volume is not None}
+    rods, volumes = draw_foreign(shown, settings.foreign, generator)
+    return replace(patient, rods=(*patient.rods, *rods), volumes=(*patient.volumes, *volumes))
+
+
+@lru_cache(maxsize=1)
+def _models() -> dict[str, ShapeModel]:
+    """Every level's shape model."""
+    return models_of(LEVELS)
+
+
+@lru_cache(maxsize=1)
+def _curves() -> CurveStatistics:
+    return load_curves()
+
+
+@lru_cache(maxsize=4)
+def _anatomy(source: CtPair | LoneMask, settings: SimulationSettings) -> Anatomy:
+    """What is real of a scan: reading it takes longer than all that is drawn around it."""
+    if isinstance(source, LoneMask):
+        return read_mask_anatomy(source.mask, source.subject, _models(), settings.ct)
+    return read_anatomy(source.ct, source.mask, source.subject, _models(), settings.ct)
+
+
+@lru_cache(maxsize=1)
+def _chest(ct: Path, centres: Path | None, settings: SimulationSettings) -> Surroundings:
+    return read_surroundings(ct, read_centres(centres), _models(), ct.name.split(".")[0], settings.ct)

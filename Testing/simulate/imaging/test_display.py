@@ -1,0 +1,106 @@
+"""What vendors do to a picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from SpineDARTLib.simulate.imaging.display import Display, draw_display, show, store
+from SpineDARTLib.simulate.imaging.settings import ImagingSettings
+
+OPEN = torch.ones(60, 80, dtype=torch.bool)
+
+
+def wedge() -> torch.Tensor:
+    """Attenuation rises to the right, and a step of bone on the left third."""
+    attenuation = torch.linspace(0.0, 2.0, 80).repeat(60, 1)
+    attenuation[20:40, 10:25] += 0.5
+    return torch.exp(-attenuation)
+
+
+def test_bone_bright_is_linear_in_log_attenuation():
+    grey = show(wedge(), OPEN, Display("bone-bright", "log", clip_percent=(0.0, 0.0)), 0.5)
+    exact = -torch.log(wedge())
+    assert np.corrcoef(grey.flatten(), exact.flatten())[0, 1] > 0.9995
+    assert grey[30, 15] > grey[5, 15]
+
+
+def test_counts_are_only_scaled():
+    grey = show(wedge(), OPEN, Display("bone-dark", "counts"), 0.5)
+    np.testing.assert_allclose(grey / wedge(), grey[0, 0] / wedge()[0, 0], rtol=1e-5)
+    assert float(grey.median()) == pytest.approx(0.3, abs=0.02)
+    bright = show(1.0 + wedge(), OPEN, Display("bone-dark", "counts"), 0.5)
+    np.testing.assert_allclose(bright, 0.3 * (1.0 + wedge()), rtol=1e-5)  # enough dose: no gain
+
+
+def test_clipping_saturates_as_many_pixels_as_asked():
+    display = Display("bone-dark", "linear", clip_percent=(12.0, 5.0))
+    grey = show(wedge(), OPEN, display, 0.5)
+    assert float((grey == 0).float().mean()) == pytest.approx(0.12, abs=0.03)
+    assert float((grey == 1).float().mean()) == pytest.approx(0.05, abs=0.03)
+
+
+def test_edges_overshoot_and_compression_flattens():
+    plain = show(wedge(), OPEN, Display("bone-dark", "log", clip_percent=(0.0, 0.0)), 0.5)
+    flat = show(
+        wedge(), OPEN, Display("bone-dark", "log", clip_percent=(0.0, 0.0), compression=0.9, compression_mm=5.0), 0.5
+    )
+    sharp = show(wedge(), OPEN, Display("bone-dark", "log", clip_percent=(0.0, 0.0), edges=((1.5, 1.0),)), 0.5)
+    step, ramp = (lambda grey: float(grey[19, 17] - grey[20, 17])), (lambda grey: float(grey[5, 20] - grey[5, 60]))
+    assert step(flat) / ramp(flat) > 2 * step(plain) / ramp(plain)
+    assert step(sharp) / ramp(sharp) > 1.3 * step(plain) / ramp(plain)
+
+
+def test_curve_keeps_ends_and_middle():
+    for strength in (-0.6, 1.5):
+        grey = show(wedge(), OPEN, Display("bone-dark", "log", curve=strength, clip_percent=(0.0, 0.0)), 0.5)
+        straight = show(wedge(), OPEN, Display("bone-dark", "log", clip_percent=(0.0, 0.0)), 0.5)
+        assert float(grey.min()) == pytest.approx(0.0, abs=1e-5)
+        assert float(grey.max()) == pytest.approx(1.0, abs=1e-5)
+        quarter = float(grey[(straight - 0.25).abs() < 0.01].mean())
+        assert quarter < 0.22 if strength > 0 else quarter > 0.26
+
+
+def test_blades_cast_no_halo():
+    field = OPEN.clone()
+    field[:, 50:] = False
+    counts = wedge().where(field, torch.tensor(1e-3))
+    display = Display(
+        "bone-dark", "log", compression=0.7, compression_mm=6.0, edges=((2.0, 2.0),), clip_percent=(0.0, 0.0)
+    )
+    grey = show(counts, field, display, 0.5)
+    # Down the ramp it gets darker up to the blade: nothing rises beside it.
+    assert float(grey[5, 49]) < float(grey[5, 35])
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "levels"), [(8, np.uint8, 256), (10, np.uint16, 1024), (16, np.uint16, 65536)]
+)
+def test_stored_grey_values(bits: int, kind: type, levels: int):
+    grey = np.linspace(-0.1, 1.1, 512 * 512).reshape(512, 512)
+    stored = store(grey, Display(bits=bits))
+    assert stored.dtype == kind
+    assert len(np.unique(stored)) == levels
+    assert (int(stored.min()), int(stored.max())) == (0, np.iinfo(kind).max)
+
+
+def test_jpeg_stays_near():
+    grey = wedge().numpy()
+    stored = store(grey, Display(bits=8, jpeg_quality=70))
+    error = np.abs(stored.astype(float) - store(grey, Display(bits=8)))
+    assert 0 < error.mean() < 3
+
+
+def test_what_is_drawn_is_allowed_and_varied():
+    drawn = [draw_display(ImagingSettings(), np.random.default_rng(seed)) for seed in range(200)]
+    assert {one.tone for one in drawn} == {"counts", "linear", "root", "log"}
+    assert 60 < sum(one.polarity == "bone-bright" for one in drawn) < 140
+    assert {one.bits for one in drawn} == {8, 10, 12, 14, 16}
+
+
+def test_misuse_is_named():
+    with pytest.raises(ValueError, match=r"bone-grey.*allowed"):
+        Display(polarity="bone-grey")
+    with pytest.raises(ValueError, match=r"root.*allowed"):
+        Display(polarity="bone-bright", tone="root")
+    with pytest.raises(ValueError, match=r"7 bits.*allowed"):
+        Display(bits=7)
