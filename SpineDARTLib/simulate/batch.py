@@ -14,7 +14,7 @@ from ..io.files import check_writable
 from .case import asked_levels, write_simulated
 from .draw import stream
 from .imaging.projection import Projector
-from .imaging.views import draw_views
+from .imaging.views import check_hits, draw_views
 from .nouns import Picture
 from .picture import take_picture
 from .shards import made_by as shard_made_by
@@ -112,24 +112,32 @@ def _make_case(path: Path, supply: Supply, number: int, kind: str, made_by: str)
     """One patient's case."""
     try:
         aimed = supply.patient(number)
+        for attempt in range(ATTEMPTS):
+            taken = take_all(supply, aimed, number, kind, None, attempt)
+            if levels := asked_levels(aimed.patient, taken):
+                break
+        else:
+            return Made(path, problem=f"{path.name}: no vertebra is whole in all views, {ATTEMPTS} times over")
     except InputError as error:
         return Made(path, problem=str(error))
-    for attempt in range(ATTEMPTS):
-        taken = take_all(supply, aimed, number, kind, None, attempt)
-        levels = asked_levels(aimed.patient, taken)
-        if levels:
-            clicks = stream(supply.settings.seed, "clicks", number)
-            write_simulated(path, path.name, aimed.patient, taken, levels, clicks, made_by=made_by)
-            return Made(path, len(taken), len(levels))
-    return Made(path, problem=f"{path.name}: no vertebra is whole in all views, {ATTEMPTS} times over")
+    clicks = stream(supply.settings.seed, "clicks", number)
+    write_simulated(path, path.name, aimed.patient, taken, levels, clicks, made_by=made_by)
+    return Made(path, len(taken), len(levels))
 
 
 def take_all(
     supply: Supply, aimed: Aimed, number: int, kind: str, count: int | None, attempt: int = 0, device: str = "cpu"
 ) -> tuple[Picture, ...]:
-    """A set of pictures of one patient."""
+    """A set of pictures of one patient.
+
+    Raises:
+        InputError: a view that shows no vertebra; those of "training" may.
+    """
     settings = supply.settings
     pairs = draw_views(kind, count, aimed.target_mm, settings.views, stream(settings.seed, "views", number, attempt))
+    if kind != "training":
+        for pair in pairs:
+            check_hits(aimed.patient, pair.true)
     projector = Projector(aimed.patient, device)
     seeds = stream(settings.seed, "pictures", number, attempt).integers(0, 2**31, len(pairs))
     return tuple(

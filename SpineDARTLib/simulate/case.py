@@ -30,9 +30,10 @@ SEEN = 0.98
 
 
 def asked_levels(patient: Patient, pictures: Sequence[Picture]) -> tuple[str, ...]:
-    """The levels that can be planned from these pictures: whole, with a truth of their own, in all of them."""
+    """The levels that can be planned from these pictures: whole in all of them; of a scanned patient the real ones."""
     seen = [{label.level for label in one.labels if label.share_seen >= SEEN} for one in pictures]
-    return tuple(level for level in patient.vertebrae if all(level in each for each in seen))
+    real = {level for level, one in patient.vertebrae.items() if one.origin == "ct"} or set(patient.vertebrae)
+    return tuple(level for level in patient.vertebrae if level in real and all(level in each for each in seen))
 
 
 def write_simulated(

@@ -68,6 +68,7 @@ class TrueVertebra:
         origin: "atlas" or "ct".
         fracture: "" or "wedge" | "biconcave" | "crush".
         height_loss: share of the body's height lost to the fracture.
+        wear: how worn the discs above and below are, 0 to 1: bone beside them is dense.
     """
 
     vertebra: Vertebra
@@ -79,6 +80,7 @@ class TrueVertebra:
     origin: str = "atlas"
     fracture: str = ""
     height_loss: float = 0.0
+    wear: tuple[float, float] = (0.0, 0.0)
 
     @property
     def level(self) -> str:

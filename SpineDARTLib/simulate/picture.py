@@ -9,12 +9,15 @@ import numpy as np
 from ..geometry.camera import project, project_with_depth
 from ..io.attenuation import to_attenuation
 from .draw import stream
-from .imaging.exposure import Exposure, draw_exposure, expose
+from .imaging.exposure import Aim, Exposure, draw_exposure, expose, settle
 from .imaging.labels import label_view
 from .imaging.projection import Projector
 from .imaging.settings import ImagingSettings
 from .imaging.views import CameraPair
 from .nouns import Picture
+
+SPINE_MM = 30.0
+"""Above and below the target, between which the spine's axis is taken."""
 
 
 def take_picture(
@@ -29,10 +32,14 @@ def take_picture(
         seed: of conditions and noise.
     """
     height, width = pair.true.image.shape
-    u, v = project(np.asarray(target_mm)[None], pair.true)[0]
+    along = np.outer((0.0, -SPINE_MM, SPINE_MM), (0.0, 0.0, 1.0))
+    (u, v), foot, head = project(np.asarray(target_mm) + along, pair.true)
+    turn_deg = float(np.rad2deg(np.arctan2(head[0] - foot[0], foot[1] - head[1])))
     # As far as it is in the picture: nobody opens the blades on an edge.
-    aim = (float(np.clip(u / width, 0.3, 0.7)), float(np.clip(v / height, 0.3, 0.7)))
-    exposure = draw_exposure(settings, stream(seed, "exposure"), aim)
+    x, y = float(np.clip(u / width, 0.2, 0.8)), float(np.clip(v / height, 0.2, 0.8))
+    primary, secondary = (pair.conditions.get(f"{name}_deg") for name in ("primary", "secondary"))
+    angles = (primary, secondary) if isinstance(primary, float) and isinstance(secondary, float) else None
+    exposure = draw_exposure(settings, stream(seed, "exposure"), Aim(x, y, turn_deg, angles))
     return take_exposed(projector, pair, target_mm, exposure, seed)
 
 
@@ -44,6 +51,7 @@ def take_exposed(
     paths = projector.project(view)
     depth = float(project_with_depth(np.asarray(target_mm)[None], view)[1][0])
     magnification = view.source_to_detector_mm / depth
+    exposure = settle(exposure, paths.materials)
     stored, field = expose(paths.materials, view.pixel_spacing_mm[0], magnification, exposure, seed)
     clipped = (stored == stored.min()) | (stored == stored.max())
     image = to_attenuation(stored, display.polarity)

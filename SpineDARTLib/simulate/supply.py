@@ -20,7 +20,7 @@ from ..types import LEVELS
 from .draw import chance, stream
 from .nouns import Patient, TrueVertebra, Volume
 from .patient.body import draw_body
-from .patient.bone import draw_quality, fill_bone, fill_vertebra
+from .patient.bone import draw_quality, fill_bone, fill_vertebra, quality_like
 from .patient.chest import Surroundings, place_in, read_centres, read_surroundings
 from .patient.ct import Anatomy, make_patient, read_anatomy, read_mask_anatomy
 from .patient.ct_files import CtPair, LoneMask, find_ct_pairs, find_masks
@@ -28,6 +28,11 @@ from .patient.curves import CurveStatistics, load_curves
 from .patient.foreign import draw_foreign
 from .patient.spine import Spine, draw_spine, models_of
 from .settings import SimulationSettings
+
+STUB_MM = 1.0
+"""Voxel of the bones at the spine's ends: nobody looks for their trabeculae."""
+FINE_MM, BESIDE_SCANNED_MM = 0.7, 1.0
+"""Voxel of drawn vertebrae, alone and beside scanned ones, so that they are no sharper than a scan."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) ->
     }
     body = draw_body(spine, settings.body, generator, target, settings.reach_mm)
     stubs = tuple(
-        fill_bone(vertices, faces, quality, generator)
+        fill_bone(vertices, faces, quality, generator, STUB_MM)
         for vertices, faces in spine.stubs
         if _reach(vertices, target) < settings.bone_reach_mm
     )
@@ -156,8 +161,8 @@ def _completed(
     generator: np.random.Generator,
 ) -> Aimed:
     """A patient with drawn bone, vertebrae and body wherever there are no real ones."""
-    fractured = any(one.fracture for one in anatomy.vertebrae.values())
-    quality = draw_quality(settings.bone, generator, fractured)
+    quality = quality_like(anatomy.vertebrae.values(), settings.bone, generator)
+    scanned = any(one.volume is not None for one in anatomy.vertebrae.values())
     around, stubs, *own = generator.spawn(2 + len(LEVELS))
     streams = dict(zip(LEVELS, own, strict=True))
 
@@ -168,8 +173,8 @@ def _completed(
         if _reach(vertices, target) >= settings.bone_reach_mm:
             return None
         if truth is None:
-            return fill_bone(vertices, faces, quality, stubs)
-        return fill_vertebra(truth, quality, streams[truth.level])
+            return fill_bone(vertices, faces, quality, stubs, STUB_MM)
+        return fill_vertebra(truth, quality, streams[truth.level], BESIDE_SCANNED_MM if scanned else FINE_MM)
 
     patient = make_patient(anatomy, settings.ct, drawn, body, paint)
     return Aimed(_with_foreign(patient, settings, generator), level, target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.io.truth import read_truth
-from SpineDARTLib.simulate.batch import make_cases, make_shards
-from SpineDARTLib.simulate.case import read_labels
+from SpineDARTLib.simulate.batch import make_cases, make_shards, take_all
+from SpineDARTLib.simulate.case import asked_levels, read_labels
 from SpineDARTLib.simulate.shards import read_shard
 from Testing.simulate import tiny
 
@@ -79,6 +81,21 @@ def test_workers_make_the_same(tmp_path):
     for one, other in zip(alone, two, strict=True):
         ours, theirs = read_shard(one.path)[1][0], read_shard(other.path)[1][0]
         assert np.abs(ours.stored.astype(int) - theirs.stored.astype(int)).max() <= 1
+
+
+def test_of_a_scanned_patient_the_drawn_vertebrae_are_not_asked_for():
+    supply = tiny.supply()
+    aimed = supply.patient(0)
+    assert asked_levels(aimed.patient, pictures := take_all(supply, aimed, 0, "ap-lat", None)) == ("L2", "L3")
+    mixed = {**aimed.patient.vertebrae, "L3": replace(aimed.patient.vertebrae["L3"], origin="ct")}
+    assert asked_levels(replace(aimed.patient, vertebrae=mixed), pictures) == ("L3",)
+
+
+def test_a_view_that_misses_the_patient_is_named(tmp_path):
+    far = replace(tiny.supply().settings, views=replace(tiny.supply().settings.views, off_centre_px=1e5))
+    made = list(make_cases(tmp_path, replace(tiny.supply(), settings=far), "ap-lat", 1))
+    assert "tiny-0" in made[0].problem and "AP" in made[0].problem and "96 x 96" in made[0].problem
+    assert not made[0].path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -41,23 +41,31 @@ class Collimation:
 
 
 def draw_collimation(
-    settings: ImagingSettings, generator: np.random.Generator, aim: tuple[float, float] = (0.5, 0.5)
+    settings: ImagingSettings,
+    generator: np.random.Generator,
+    aim: tuple[float, float] = (0.5, 0.5),
+    turn_deg: float = 0.0,
+    diaphragm: str = "open",
 ) -> Collimation:
-    """Draw an opening around what is aimed at (x, y; shares of the picture's width and height)."""
-    bladed, rounded = chance(generator, settings.blades_chance), chance(generator, settings.round_chance)
+    """Draw an opening around what is aimed at.
+
+    Args:
+        aim: (x, y) shares of the picture's width and height.
+        turn_deg: of the spine's axis, clockwise from upright: the blades are set along it.
+        diaphragm: what the machine has besides, one of ``SHAPES``.
+    """
+    bladed, rounded = chance(generator, settings.blades_chance), chance(generator, settings.diaphragm_chance)
     off_x, off_y = settings.blade_offset * np.clip(generator.standard_normal(2), -2, 2)
-    gap_x, gap_y = uniform(generator, settings.blade_gap), uniform(generator, settings.blade_gap)
+    gap, longer = uniform(generator, settings.blade_gap), uniform(generator, settings.blade_longer)
     turn = settings.blade_turn_deg * float(np.clip(generator.standard_normal(), -2, 2))
-    shape = SHAPES[1 + int(generator.integers(2))]
-    diameter = uniform(generator, (0.8, 1.1))
+    diameter = uniform(generator, (0.92, 1.1))
     # An operator's picture may be off its aim, but not so far that the spine is gone.
-    middle = (float(np.clip(aim[0] + off_x, 0.3, 0.7)), float(np.clip(aim[1] + off_y, 0.3, 0.7)))
+    middle = (float(np.clip(aim[0] + off_x, 0.2, 0.8)), float(np.clip(aim[1] + off_y, 0.2, 0.8)))
     return Collimation(
         middle=middle if bladed else (0.5, 0.5),
-        # Blades are closed from the sides more than from head and foot: along the spine one wants to see it all.
-        gaps=(gap_x, min(gap_y + 0.15, 1.1)) if bladed else (np.inf, np.inf),
-        turn_deg=turn,
-        shape=shape if rounded else "open",
+        gaps=(gap, gap + longer) if bladed else (np.inf, np.inf),
+        turn_deg=turn_deg + turn,
+        shape=diaphragm if rounded else "open",
         diameter=diameter,
         penumbra_mm=uniform(generator, settings.blade_penumbra_mm),
         leakage=uniform(generator, settings.leakage),

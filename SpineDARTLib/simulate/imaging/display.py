@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 
 import numpy as np
 
 from ..draw import chance, log_uniform, uniform
+from .collimation import Collimation, collimate
 from .filters import Tensor, blur, shrink_and_grow
 from .settings import ImagingSettings
+from .vendors import Vendor
 
 TONES = ("counts", "linear", "root", "log")
 """Of counts: as they are, with nothing else done; linear; square root; logarithm."""
 OUTSIDE = ("as it is", "black", "grey")
-OUTSIDE_SHARES = (0.35, 0.5, 0.15)
-"""How often a vendor shows it so; no figures are published."""
-MIDDLE_LEVEL = 0.3
-"""Of full scale: where raw counts have the middle of what is exposed, when there was too little; else the aim."""
+RELEVANT = 12.0
+"""A window is set by what lets through between so many times more and less than the middle of its region: neither open
+air nor metal."""
 TOE = 0.02
 """Added to counts before their logarithm, of what automatic exposure aims at: vendors' curves end in such a toe, else
 the noise in the shade of metal and blades would fill the picture."""
+MARGIN_FAULTS = {"dark window": (-0.45, 0.6), "bright window": (0.6, -0.45), "flat window": (1.5, 1.5)}
+"""What a bad setting adds to the window's margins."""
 SAMPLE_STEP = 3
 """Every third pixel each way is enough to set a window by."""
 
@@ -34,7 +37,9 @@ class Display:
             for what the S-curve and compression do.
         tone: one of ``TONES``; "bone-bright" is always "log".
         curve: strength of the S-curve; negative flattens the middle.
-        clip_percent: of the exposed pixels that are black and that are white.
+        region: what the window is set by, as an opening of the same place and size; the whole picture by default.
+        clip_percent: of the region's exposed pixels that are below and above the window.
+        margin: by which the window is then widened below and above, of its width; negative makes it narrower.
         compression: share of the slow variation taken out; its deviation in mm.
         edges: unsharp masks, each strength and deviation in mm.
         smooth_px: deviation of a last blur.
@@ -47,7 +52,9 @@ class Display:
     polarity: str = "bone-dark"
     tone: str = "counts"
     curve: float = 0.0
+    region: Collimation = field(default_factory=Collimation)
     clip_percent: tuple[float, float] = (0.5, 0.5)
+    margin: tuple[float, float] = (0.0, 0.0)
     compression: float = 0.0
     compression_mm: float = 20.0
     edges: tuple[tuple[float, float], ...] = ()
@@ -68,52 +75,42 @@ class Display:
             raise ValueError(f"{self.bits} bits: allowed are 8 to 16")
 
 
-def draw_display(settings: ImagingSettings, generator: np.random.Generator) -> Display:
-    """Draw what a vendor does."""
-    bright, raw = chance(generator, settings.bone_bright_chance), chance(generator, settings.counts_chance)
-    tone, outside = TONES[1 + int(generator.integers(3))], str(generator.choice(OUTSIDE, p=OUTSIDE_SHARES))
-    compression, edges = uniform(generator, settings.compression), _draw_edges(settings, generator)
-    compressed, smooth = chance(generator, 0.6), chance(generator, settings.smooth_chance)
-    smooth_px, shrink = uniform(generator, settings.smooth_px), uniform(generator, settings.shrink)
-    shrunk, jpeg = chance(generator, settings.shrink_chance), chance(generator, settings.jpeg_chance)
-    quality, bits = (
-        uniform(generator, settings.jpeg_quality),
-        settings.bits[int(generator.integers(len(settings.bits)))],
+def draw_display(
+    settings: ImagingSettings, vendor: Vendor, generator: np.random.Generator, region: Collimation, fault: str = ""
+) -> Display:
+    """Draw what a machine of a kind does.
+
+    Args:
+        region: around the spine: what the window is set by.
+        fault: "dark window", "bright window" or "flat window" where it is set badly.
+    """
+    bright, bits = chance(generator, vendor.bone_bright), vendor.bits[int(generator.integers(len(vendor.bits)))]
+    curve, compression, compression_mm, smooth_px, shrink = (
+        uniform(generator, limits)
+        for limits in (vendor.curve, vendor.compression, vendor.compression_mm, vendor.smooth_px, vendor.shrink)
     )
-    clip_percent, curve = _draw_clip(settings, generator), uniform(generator, settings.curve)
-    if raw and not bright:
-        return Display(outside=outside if outside != "grey" else "black", bits=max(bits, 12))
+    sharper = log_uniform(generator, settings.jitter)
+    quality = uniform(generator, vendor.jpeg_quality or (0.0, 0.0))
+    low, high = (uniform(generator, settings.clip_percent) for _ in range(2))
+    below, above = (uniform(generator, settings.margin) for _ in range(2))
+    wrong = MARGIN_FAULTS.get(fault, (0.0, 0.0))
+    raw = vendor.tone == "counts"
     return Display(
         polarity="bone-bright" if bright else "bone-dark",
-        tone="log" if bright else tone,
-        compression=compression if compressed else 0.0,
-        compression_mm=log_uniform(generator, settings.compression_mm),
-        edges=edges,
-        smooth_px=smooth_px if smooth else 0.0,
-        shrink=shrink if shrunk else 1.0,
-        outside=outside,
+        tone="log" if bright else vendor.tone,
+        curve=0.0 if raw else curve,
+        region=region,
+        clip_percent=(low, high),
+        margin=(below + wrong[0], above + wrong[1]),
+        compression=0.0 if raw else compression,
+        compression_mm=compression_mm,
+        edges=tuple((sharper * strength, deviation_mm) for strength, deviation_mm in vendor.edges),
+        smooth_px=smooth_px,
+        shrink=shrink,
+        outside=vendor.outside,
         bits=bits,
-        jpeg_quality=round(quality) if jpeg and bits == 8 else 0,
-        clip_percent=clip_percent,
-        curve=curve,
+        jpeg_quality=round(quality) if bits == 8 else 0,
     )
-
-
-def _draw_edges(settings: ImagingSettings, generator: np.random.Generator) -> tuple[tuple[float, float], ...]:
-    """None, one or two unsharp masks; the narrow one may be stronger."""
-    masks = [(uniform(generator, settings.edge_strength), log_uniform(generator, settings.edge_mm)) for _ in range(2)]
-    kept, second = chance(generator, settings.edge_chance), chance(generator, 0.3)
-    return tuple(masks[: 1 + second]) if kept else ()
-
-
-def _draw_clip(settings: ImagingSettings, generator: np.random.Generator) -> tuple[float, float]:
-    """Percent of black and of white pixels."""
-    clip = [uniform(generator, settings.clip_low), uniform(generator, settings.clip_high)]
-    hard, end = chance(generator, settings.hard_clip_chance), int(generator.integers(2))
-    much = uniform(generator, settings.hard_clip)
-    if hard:
-        clip[end] = much
-    return clip[0], clip[1]
 
 
 def show(counts: Tensor, field: Tensor, display: Display, pixel_spacing_mm: float) -> Tensor:
@@ -124,10 +121,11 @@ def show(counts: Tensor, field: Tensor, display: Display, pixel_spacing_mm: floa
         field: (height, width) bool, the open part.
         pixel_spacing_mm: on the detector.
     """
+    relevant = _relevant(counts, field, display)
     if display.tone == "counts":
-        # A picture that the tube could not fill is amplified: noise grows with it.
-        middle = _exposed(counts, field).median().clamp(1e-3, 1.0)
-        return _shut(counts * (MIDDLE_LEVEL / middle), field, display).clamp(0.0, 1.0)
+        # As they are, but for the gain that makes the region fill the scale.
+        _, high = _window(counts, relevant, display)
+        return _shut(counts / high, field, display).clamp(0.0, 1.0)
     values = (counts + TOE).log() if display.tone == "log" else counts.sqrt() if display.tone == "root" else counts
     if display.compression:
         slow = _blur_within(values, field, display.compression_mm / pixel_spacing_mm)
@@ -135,7 +133,8 @@ def show(counts: Tensor, field: Tensor, display: Display, pixel_spacing_mm: floa
     for strength, deviation_mm in display.edges:
         values = values + strength * (values - _blur_within(values, field, deviation_mm / pixel_spacing_mm))
     values = shrink_and_grow(blur(values, display.smooth_px), display.shrink)
-    grey = _curve(_window(values, field, display.clip_percent), display.curve)
+    low, high = _window(values, relevant, display)
+    grey = _curve(((values - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0), display.curve)
     if display.polarity == "bone-bright":
         grey = 1.0 - grey
     return _shut(grey, field, display)
@@ -150,17 +149,26 @@ def _blur_within(values: Tensor, field: Tensor, deviation_px: float) -> Tensor:
     return (blur(values * weight, deviation_px) / share).where(field, values)
 
 
-def _window(values: Tensor, field: Tensor, clip_percent: tuple[float, float]) -> Tensor:
-    """0 to 1 between two percentiles of what is exposed."""
-    ranked = _exposed(values, field).sort().values
-    low, high = (ranked[int(share * (len(ranked) - 1))] for share in (clip_percent[0] / 100, 1 - clip_percent[1] / 100))
-    return ((values - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
+def _relevant(counts: Tensor, field: Tensor, display: Display) -> Tensor:
+    """(height, width) bool: what the window is set by, some of the open pixels; of all where none is open."""
+    import torch
+
+    height, width = counts.shape
+    # The region is a share of the picture: its spacing only makes the edge soft, which does not matter.
+    region = torch.from_numpy(collimate(display.region, (height, width), 1.0)[1]).to(field.device)
+    some = torch.zeros_like(field)
+    some[::SAMPLE_STEP, ::SAMPLE_STEP] = True
+    inside = next((part for part in (some & field & region, some & field) if bool(part.any())), some)
+    middle = counts[inside].median()
+    return inside & (counts >= middle / RELEVANT) & (counts <= middle * RELEVANT)
 
 
-def _exposed(values: Tensor, field: Tensor) -> Tensor:
-    """(n,) some of the values in the open part; one of all where nothing is open."""
-    exposed = values[::SAMPLE_STEP, ::SAMPLE_STEP][field[::SAMPLE_STEP, ::SAMPLE_STEP]]
-    return exposed if len(exposed) else values.flatten()[:1]
+def _window(values: Tensor, relevant: Tensor, display: Display) -> tuple[Tensor, Tensor]:
+    """The values that become black and white."""
+    ranked = values[relevant].sort().values
+    below, above = display.clip_percent[0] / 100, 1 - display.clip_percent[1] / 100
+    low, high = (ranked[int(share * (len(ranked) - 1))] for share in (below, above))
+    return low - display.margin[0] * (high - low), high + display.margin[1] * (high - low)
 
 
 def _curve(grey: Tensor, strength: float) -> Tensor:

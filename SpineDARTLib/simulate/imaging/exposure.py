@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .counts import (
     gain,
     noisy,
     scatter,
+    thickness_mm,
     transmission,
     veiled,
 )
@@ -22,9 +24,9 @@ from .display import show, store
 from .filters import Tensor, blur
 from .markers import burn, lead
 from .spectrum import spectrum
-from .technique import Exposure, draw_exposure
+from .technique import Aim, Exposure, draw_exposure
 
-__all__ = ["Exposure", "detect", "draw_exposure", "expose"]
+__all__ = ["Aim", "Exposure", "detect", "draw_exposure", "expose", "settle"]
 
 
 def expose(
@@ -48,11 +50,33 @@ def expose(
     import torch
 
     _check(paths, pixel_spacing_mm, magnification)
+    exposure = settle(exposure, paths)
     with torch.no_grad():
         counts, field = detect(paths, pixel_spacing_mm, magnification, exposure, seed)
         opened = torch.from_numpy(field).to(counts.device)
         grey = show(counts, opened, exposure.display, pixel_spacing_mm).cpu().numpy()
-    return store(burn(grey, exposure.marks), exposure.display), field
+    return store(burn(grey, exposure.marks.at(exposure.kvp)), exposure.display), field
+
+
+def settle(exposure: Exposure, paths: Mapping[str, Tensor]) -> Exposure:
+    """The exposure with what automatic exposure makes of the patient: voltage and copper; as it is without one."""
+    tube, soft = exposure.automatic, paths["soft"]
+    if tube is None:
+        return exposure
+    _, field = collimate(exposure.collimation, (soft.shape[0], soft.shape[1]), 1.0)
+    thickness = thickness_mm(paths, _measured(exposure, field))
+    kvp = float(np.clip(tube.kv_at_180_mm + tube.kv_per_mm * (thickness - 180.0), *tube.kv))
+    kept = float(np.interp(thickness, tube.copper_out_mm, (1.0, 0.0)))
+    # A tube's output rises with the square of its voltage, at the same current.
+    reach = exposure.dose_reach * (kvp / 80.0) ** 2
+    return replace(exposure, kvp=kvp, copper_mm=kept * exposure.copper_mm, dose_reach=reach, automatic=None)
+
+
+def _measured(exposure: Exposure, field: np.ndarray) -> np.ndarray:
+    """(height, width) bool: the measuring field, as far as it is open; all of it where nothing of it is."""
+    shape = (field.shape[0], field.shape[1])
+    measured = next(part for part in (collimate(exposure.measured, shape, 1.0)[1], np.ones_like(field)) if part.any())
+    return measured & field if (measured & field).any() else measured
 
 
 def detect(
@@ -71,7 +95,7 @@ def detect(
     signal = veiled(signal * torch.from_numpy(lead(exposure.marks, shape)).to(soft), exposure.veil, pixel_spacing_mm)
     if exposure.detector == "image intensifier":
         signal = signal * torch.from_numpy(opening).to(soft)
-    dose_ngy, _ = automatic_exposure(signal, exposure)
+    dose_ngy = automatic_exposure(signal, _measured(exposure, field), exposure)
     per_ngy = QUANTA_PER_NGY_MM2 * pixel_spacing_mm**2
     quanta = noisy(signal, dose_ngy * per_ngy, exposure, pixel_spacing_mm, seed)
     counts = quanta / (exposure.dose_ngy * per_ngy) * torch.from_numpy(gain(shape, exposure, seed)).to(soft)

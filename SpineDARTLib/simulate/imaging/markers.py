@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -10,9 +11,17 @@ import numpy as np
 
 from ..draw import Range, chance, uniform
 from .settings import ImagingSettings
+from .vendors import Vendor
 
-WORDS = ("FLUORO", "SPINE LS", "SPINE T", "HQ", "DCM", "LIH", "AUTO", "STORED", "FR", "EXP", "ROOM 2", "POS", "ZOOM 1")
+WORDS = ("FLUORO", "SPINE LS", "SPINE T", "HQ", "DCM", "LIH", "AUTO", "STORED", "EXP", "ROOM 2")
 """Such as machines write; no names of people, places or vendors."""
+VOLTAGE = "<kV>"
+"""Stands for the tube's voltage until that is known."""
+CORNERS = {"top left": (False, False), "top right": (True, False), "bottom left": (False, True)}
+CORNERS |= {"bottom right": (True, True)}
+"""Whether right and whether at the bottom."""
+LINE = 1.3
+"""From a line to the next, of their size."""
 LETTERS = ("L", "R", "L", "R", "PA", "AP", "STANDING", "X")
 LEAD_SHARE = 0.97
 """Of the beam that a lead letter holds back."""
@@ -20,13 +29,20 @@ LEAD_SHARE = 0.97
 
 @dataclass(frozen=True)
 class Text:
-    """Words in a picture; place and size are shares of the picture's width, height and height."""
+    """Words in a picture; place and size are shares of the picture's width, height and height.
+
+    Attributes:
+        font: file in matplotlib's fonts, without its suffix.
+        ends: the place is the words' right upper corner, not their left one.
+    """
 
     words: str
     x: float
     y: float
     size: float
     turn_deg: float = 0.0
+    font: str = "DejaVuSans"
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,45 +65,75 @@ class Marks:
     grey: float = 1.0
     boxed: bool = False
 
+    def at(self, kvp: float) -> Marks:
+        """The same with the tube's voltage in its place."""
+        texts = (replace(text, words=text.words.replace(VOLTAGE, f"{kvp:.0f} kV")) for text in self.texts)
+        return replace(self, texts=tuple(texts))
 
-def draw_marks(settings: ImagingSettings, generator: np.random.Generator) -> Marks:
-    """Draw what is written in a picture."""
-    kept = [chance(generator, probability) for probability in (settings.text_chance, settings.letter_chance)]
-    ruler, ring = chance(generator, settings.ruler_chance), chance(generator, settings.ring_chance)
-    texts, letters = _draw_texts(generator), _draw_letters(generator)
-    side, radius = ("left", "right", "bottom")[int(generator.integers(3))], uniform(generator, (0.02, 0.3))
-    grey, boxed = uniform(generator, (0.7, 1.0)), chance(generator, 0.15)
+
+def draw_marks(
+    settings: ImagingSettings,
+    vendor: Vendor,
+    generator: np.random.Generator,
+    angles_deg: tuple[float, float] | None = None,
+) -> Marks:
+    """Draw what a machine writes in a picture.
+
+    Args:
+        angles_deg: the C-arm's (primary, secondary) as DICOM has them; what shows them is left out if None.
+    """
+    written, lettered = chance(generator, settings.text_chance), chance(generator, vendor.letter_chance)
+    shown, radius = chance(generator, settings.mark_chance), uniform(generator, (0.02, 0.3))
+    texts, letters = _draw_texts(vendor, generator, angles_deg), _draw_letters(generator)
+    side, grey = ("left", "right")[int(generator.integers(2))], uniform(generator, (0.7, 1.0))
     return Marks(
-        texts if kept[0] else (),
-        letters if kept[1] else (),
-        side if ruler else "",
-        radius if ring else 0.0,
-        grey if chance(generator, 0.85) else 0.0,
-        boxed,
+        texts if written else (),
+        letters if lettered else (),
+        side if shown and vendor.mark == "ruler" else "",
+        radius if shown and vendor.mark == "ring" else 0.0,
+        grey,
+        vendor.boxed,
     )
 
 
-def _draw_texts(generator: np.random.Generator) -> tuple[Text, ...]:
-    """A few lines in some of the corners."""
-    size, margin = uniform(generator, (0.02, 0.038)), uniform(generator, (0.01, 0.03))
-    corners = generator.permutation([(margin, margin), (0.72, margin), (margin, 0.86), (0.72, 0.86)])
+def _draw_texts(
+    vendor: Vendor, generator: np.random.Generator, angles_deg: tuple[float, float] | None
+) -> tuple[Text, ...]:
+    """The vendor's lines in its corners; they reach neither each other nor the middle."""
+    size, margin = uniform(generator, vendor.text_size), uniform(generator, (0.01, 0.03))
+    facts = _facts(generator, angles_deg)
     found = []
-    for corner in corners[: int(generator.integers(1, 5))]:
-        lines = int(generator.integers(1, 4))
-        x, y = float(corner[0]), float(corner[1])
-        found += [Text(_line(generator), x, y + 1.3 * size * line, size) for line in range(lines)]
+    for corner, lines in vendor.layout:
+        right, bottom = CORNERS[corner]
+        words = [line.format_map(facts) for line in lines if angles_deg or "{angles}" not in line]
+        top = 1.0 - margin - LINE * size * len(words) if bottom else margin
+        places = [top + LINE * size * number for number in range(len(words))]
+        x = 1.0 - margin if right else margin
+        found += [Text(word, x, y, size, 0.0, vendor.font, right) for word, y in zip(words, places, strict=True)]
     return tuple(found)
 
 
-def _line(generator: np.random.Generator) -> str:
-    """One line such as machines write."""
-    kind, number = int(generator.integers(7)), generator.integers(0, 10, 8)
-    word = WORDS[int(generator.integers(len(WORDS)))]
-    day = f"{number[0] % 3}{number[1]}-0{1 + number[3] % 9}-20{number[4] % 3}{number[5]}"
-    clock = f"{number[0] % 2}{number[1]}:{number[2] % 6}{number[3]}:{number[4] % 6}{number[5]}"
-    technique = f"{60 + 6 * number[0]} kV {1 + number[1]}.{number[2]} mA"
-    angles = f"{'LR'[number[0] % 2]}AO {9 * number[1]} {'CR' if number[2] % 2 else 'CA'}{number[3]}"
-    return (word, day, clock, technique, angles, f"Im {number[0]}{number[1]}", f"{number[2]}.{number[3]} mGy")[kind]
+def _facts(generator: np.random.Generator, angles_deg: tuple[float, float] | None) -> dict[str, Any]:
+    """What can be written: drawn, but for the angles; the voltage comes later."""
+    moment = datetime(2005, 1, 1) + timedelta(days=int(generator.integers(7600)), hours=7)
+    moment += timedelta(seconds=int(generator.integers(12 * 3600)))
+    return {
+        "word": WORDS[int(generator.integers(len(WORDS)))],
+        "date": moment,
+        "clock": moment,
+        "kv": VOLTAGE,
+        "ma": uniform(generator, (1.0, 9.9)),
+        "gy": uniform(generator, (0.1, 9.9)),
+        "image": f"Im {int(generator.integers(1, 90))}",
+        "angles": _angles(*angles_deg) if angles_deg else "",
+    }
+
+
+def _angles(primary_deg: float, secondary_deg: float) -> str:
+    """As machines write them. They do not know that a patient lies prone: an AP from below is theirs from above."""
+    primary = (primary_deg + 90.0) % 180.0 - 90.0
+    sides = "LAO" if primary >= 0 else "RAO", "CRA" if secondary_deg >= 0 else "CAU"
+    return f"{sides[0]} {abs(primary):.0f} {sides[1]} {abs(secondary_deg):.0f}"
 
 
 def _draw_letters(generator: np.random.Generator) -> tuple[Text, ...]:
@@ -97,7 +143,7 @@ def _draw_letters(generator: np.random.Generator) -> tuple[Text, ...]:
     turn = float(generator.normal(0.0, 8.0))
     word = LETTERS[int(generator.integers(len(LETTERS)))]
     size = uniform(generator, (0.04, 0.1)) / max(len(word) / 2, 1.0)
-    return (Text(word, x, uniform(generator, (0.1, 0.9)), size, turn),)
+    return (Text(word, x, uniform(generator, (0.25, 0.75)), size, turn),)
 
 
 def lead(marks: Marks, shape: tuple[int, int]) -> np.ndarray:
@@ -127,9 +173,9 @@ def _written(text: Text, shape: tuple[int, int]) -> np.ndarray:
     from PIL import Image, ImageDraw
 
     canvas = Image.new("L", (shape[1], shape[0]))
-    font = _font(max(round(text.size * shape[0]), 6))
+    font = _font(text.font, max(round(text.size * shape[0]), 6))
     place = (text.x * shape[1], text.y * shape[0])
-    ImageDraw.Draw(canvas).text(place, text.words, fill=255, font=font)
+    ImageDraw.Draw(canvas).text(place, text.words, fill=255, font=font, anchor="ra" if text.ends else "la")
     if text.turn_deg:
         canvas = canvas.rotate(text.turn_deg, resample=Image.Resampling.BILINEAR, center=place)
     return np.asarray(canvas, dtype=np.float32) / 255.0
@@ -163,11 +209,11 @@ def _rule(pen: Any, side: str, shape: tuple[int, int]) -> None:
 
 
 @cache
-def _font(size_px: int) -> Any:
-    """matplotlib's own font: the same letters on every machine."""
+def _font(name: str, size_px: int) -> Any:
+    """One of matplotlib's own: the same letters on every machine."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 
-    file = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+    file = f"{get_data_path()}/fonts/ttf/{name}.ttf"
     # The plain layout engine is in every build of Pillow; the other one is not.
     return ImageFont.truetype(file, size_px, layout_engine=ImageFont.Layout.BASIC)

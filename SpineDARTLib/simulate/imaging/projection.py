@@ -20,6 +20,7 @@ from ..nouns import Crop, Patient, Volume
 from .rods import rod_path
 
 if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
     from torch import Tensor
 
 BRICK_VOXELS = 24
@@ -28,9 +29,11 @@ CHUNK_SAMPLES = 200_000
 """Samples at a time on the CPU, so that their places stay in the cache (12 bytes each)."""
 NOTHING = 1e-3
 """A brick with no greater share than this is left out: over its 24 voxels that is under 0.02 mm of bone."""
-PIXELS_PER_VOXEL = 1.7
-"""Rays are cast at least so densely, and the pixels between them interpolated by a cubic spline: a volume that is
-linear between voxels has nothing finer (tests measure what it costs)."""
+RAYS_PER_VOXEL = 1.3
+"""Where pixels are denser than that, rays are cast so densely, and the pixels interpolated by a cubic spline: a volume
+that is linear between voxels has nothing much finer (tests measure what it costs)."""
+SAMPLES_PER_VOXEL = 1.0
+"""Along the longest way through a brick; shorter ways have as many samples."""
 
 
 @dataclass(frozen=True)
@@ -70,49 +73,50 @@ class _Prepared:
     volume: Volume
     bricks: tuple[_Brick, ...]
 
-    def step(self, view: View) -> int:
-        """How many pixels lie between two rays."""
+    def step(self, view: View) -> float:
+        """How many pixels lie between two rays, at least 1."""
         size = np.array(self.volume.values.shape)
         centre = self.volume.voxel_to_world @ [*((size - 1) / 2), 1.0]
         depth = max(float(project_with_depth(centre[None, :3], view)[1][0]), 1.0)
         voxel_mm = np.linalg.norm(self.volume.voxel_to_world[:3, :3], axis=0).min()
         pixels = voxel_mm * view.source_to_detector_mm / depth / max(view.pixel_spacing_mm)
-        return max(1, int(pixels / PIXELS_PER_VOXEL))
+        return max(1.0, float(pixels / RAYS_PER_VOXEL))
 
 
 @dataclass(frozen=True)
 class _Lattice:
-    """Values at every ``step``-th pixel, from (row * step, column * step) on; one may lie outside the picture."""
+    """Values at pixels (row * step, column * step), (row + 1) * step and so on; some may lie outside the picture."""
 
     row: int
     column: int
-    step: int
+    step: float
     values: Any
 
-    def add(self, other: _Lattice) -> None:
-        """Add another lattice that this one covers."""
-        top, left = other.row - self.row, other.column - self.column
-        height, width = other.values.shape
-        self.values[top : top + height, left : left + width] += other.values
+    def add(self, row: int, column: int, values: Any) -> None:
+        """Add values of the same step that this one covers."""
+        top, left = row - self.row, column - self.column
+        self.values[top : top + values.shape[0], left : left + values.shape[1]] += values
 
     def fine(self, shape: tuple[int, int]) -> tuple[int, int, Any]:
         """Row and column of its first pixel in a picture of this shape, and a value for each pixel there."""
         import torch
 
-        spreads = [torch.from_numpy(_spread(number, self.step)).to(self.values.device) for number in self.values.shape]
-        values = self.values if self.step == 1 else spreads[0] @ self.values @ spreads[1].T
-        top, left = self.row * self.step, self.column * self.step
-        cut = values[max(-top, 0) : shape[0] - top, max(-left, 0) : shape[1] - left]
-        return max(top, 0), max(left, 0), cut
+        spreads, firsts = [], []
+        for start, number, pixels in zip((self.row, self.column), self.values.shape, shape, strict=True):
+            first = max(int(np.ceil(start * self.step)), 0)
+            end = min(int(np.floor((start + number - 1) * self.step)) + 1, pixels)
+            places = np.arange(first, max(end, first)) / self.step - start
+            spreads.append(torch.from_numpy(_spline(number)(places).astype(np.float32)).to(self.values.device))
+            firsts.append(first)
+        return firsts[0], firsts[1], spreads[0] @ self.values @ spreads[1].T
 
 
 @lru_cache(maxsize=256)
-def _spread(number: int, step: int) -> np.ndarray:
-    """((number - 1) * step + 1, number) float32: from values at every step-th pixel to all, by a cubic spline."""
+def _spline(number: int) -> BSpline:
+    """From values at 0, 1 ... number - 1 to any place between, as a matrix: (places,) to (places, number)."""
     from scipy.interpolate import make_interp_spline
 
-    spline = make_interp_spline(np.arange(number), np.eye(number), k=min(3, number - 1))
-    return spline(np.arange((number - 1) * step + 1) / step).astype(np.float32)
+    return make_interp_spline(np.arange(number), np.eye(number), k=min(3, number - 1))
 
 
 class Projector:
@@ -144,8 +148,10 @@ class Projector:
             materials[material][row : row + values.shape[0], column : column + values.shape[1]] += values
 
         with torch.no_grad():
-            for material, lattice in self._together(view):
-                paint(material, *lattice.fine(shape))
+            for prepared in self._volumes:
+                lattice = _march(prepared, view, self.device)
+                if lattice is not None:
+                    paint(prepared.volume.material, *lattice.fine(shape))
             bones = {}
             for level, prepared in self._bones.items():
                 lattice = _march(prepared, view, self.device)
@@ -158,32 +164,15 @@ class Projector:
             paint(rod.material, crop.row, crop.column, torch.from_numpy(crop.values).to(self.device))
         return Paths(materials, bones)
 
-    def _together(self, view: View) -> list[tuple[str, _Lattice]]:
-        """The surroundings, those of one material and step added up before they are interpolated."""
-        import torch
-
-        sums: dict[tuple[str, int], _Lattice] = {}
-        for prepared in self._volumes:
-            lattice = _march(prepared, view, self.device)
-            if lattice is None:
-                continue
-            key = (prepared.volume.material, lattice.step)
-            if key not in sums:
-                size = _lattice_size(view, lattice.step)
-                sums[key] = _Lattice(-1, -1, lattice.step, torch.zeros(*size, device=self.device))
-            sums[key].add(lattice)
-        return [(material, lattice) for (material, _), lattice in sums.items()]
-
 
 def project_patient(patient: Patient, view: View, device: str = "cpu") -> Paths:
     """One view alone; for more views of a patient keep a ``Projector``."""
     return Projector(patient, device).project(view)
 
 
-def _lattice_size(view: View, step: int) -> tuple[int, int]:
-    """Rows and columns that reach from one before the picture's first pixel to one beyond its last."""
-    height, width = view.image.shape
-    return -(-(height - 1) // step) + 3, -(-(width - 1) // step) + 3
+def _lattice_end(view: View, step: float) -> np.ndarray:
+    """(2,) end of the rows and columns that reach from -1, before the picture's first pixel, to beyond its last."""
+    return np.ceil((np.array(view.image.shape) - 1) / step).astype(int) + 2
 
 
 def _march(prepared: _Prepared, view: View, device: str) -> _Lattice | None:
@@ -201,27 +190,28 @@ def _march(prepared: _Prepared, view: View, device: str) -> _Lattice | None:
     for brick, (low, high) in boxes:
         for top, bottom in _chunks(int(low[0]), int(high[0]), brick, int(high[1] - low[1]), view, device):
             values = _cast(brick, view, (top, bottom), (int(low[1]), int(high[1])), step, device)
-            lattice.add(_Lattice(top, int(low[1]), step, values))
+            lattice.add(top, int(low[1]), values)
     return lattice
 
 
-def _box(brick: _Brick, view: View, step: int) -> np.ndarray:
+def _box(brick: _Brick, view: View, step: float) -> np.ndarray:
     """(2, 2) first and end of the lattice's (row, column) that a brick projects to."""
     pixels, depths = project_with_depth(brick.corners_mm, view)
-    size = np.array(_lattice_size(view, step)) - 1
+    end = _lattice_end(view, step)
     if (depths <= 1.0).any():  # it reaches the source
-        return np.array([[-1, -1], size])
+        return np.array([[-1, -1], end])
     reach = pixels[:, ::-1] / step
     # One more on each side, where it is nothing: the spline needs to know.
     low, high = np.floor(reach.min(0)).astype(int) - 1, np.ceil(reach.max(0)).astype(int) + 2
-    return np.stack([np.clip(low, -1, size), np.clip(high, -1, size)])
+    return np.stack([np.clip(low, -1, end), np.clip(high, -1, end)])
 
 
 def _samples(brick: _Brick, view: View) -> int:
-    """About one a voxel on the longest way through the brick."""
+    """How many a ray."""
     ray = brick.to_voxel @ (brick.corners_mm.mean(0) - view.source_mm)
     along = np.abs(ray) / np.linalg.norm(ray)
-    return max(2, int(np.ceil((brick.voxels / np.maximum(along, 1e-9)).min())))
+    longest = (brick.voxels / np.maximum(along, 1e-9)).min()
+    return max(2, int(np.ceil(SAMPLES_PER_VOXEL * longest)))
 
 
 def _chunks(low: int, high: int, brick: _Brick, width: int, view: View, device: str) -> list[tuple[int, int]]:
@@ -230,7 +220,7 @@ def _chunks(low: int, high: int, brick: _Brick, width: int, view: View, device: 
     return [(top, min(top + rows, high)) for top in range(low, high, rows)]
 
 
-def _cast(brick: _Brick, view: View, rows: tuple[int, int], columns: tuple[int, int], step: int, device: str) -> Any:
+def _cast(brick: _Brick, view: View, rows: tuple[int, int], columns: tuple[int, int], step: float, device: str) -> Any:
     """(rows, columns) line integrals through one brick."""
     import torch
     from nanodrr.drr import render

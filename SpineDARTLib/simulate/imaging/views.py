@@ -41,7 +41,9 @@ class ViewSettings:
         any_roll_share: training pictures turned by any angle at all.
         off_centre_px: standard deviation of the principal point from the picture's middle, at 512 pixels.
         isocentre_mm: standard deviation of the isocentre from the target, per set.
-        shift_mm: further, per view of a training set: half the range of the isocentre's place along each axis.
+        shift_across, shift_along: further, per view of a training set: half the range of the isocentre's place across
+            and along the body, shares of the field's side at the isocentre (so zoomed views shift less).
+        off_centre_share, off_centre_across: training pictures that miss the spine's middle, and by how much more.
         mirrored_share: training pictures stored mirrored. Their cameras have a negative ``intrinsics[0, 0]``, which
             ``geometry.camera.project`` takes, but a case.json cannot say: its matrix may have any sign, so a mirror
             is lost. So this is for kind "training" only, and 0 switches it off.
@@ -68,7 +70,10 @@ class ViewSettings:
     any_roll_share: float = 0.08
     off_centre_px: float = 12.0
     isocentre_mm: float = 12.0
-    shift_mm: float = 40.0
+    shift_across: float = 0.08
+    shift_along: float = 0.22
+    off_centre_share: float = 0.03
+    off_centre_across: float = 0.2
     mirrored_share: float = 0.15
     rotation_error_deg: float = 0.0
     translation_error_mm: float = 0.0
@@ -225,13 +230,21 @@ def _training_view(
     kind = str(generator.choice(["ap-lat", "obliques", "random-pair"], p=[0.6, 0.2, 0.2]))
     angles = _angles(kind, frontal, settings, generator)[index % 2]
     arm = draw_arm(settings, generator, settings.mobile_share)
-    isocentre = target + generator.normal(0.0, settings.isocentre_mm, 3)
-    isocentre += generator.uniform(-settings.shift_mm, settings.shift_mm, 3)
     pose = _draw_pose((f"V{index + 1}", *angles[1:]), settings, generator)
+    isocentre = target + _training_shift(arm, pose, settings, generator)
     turned, any_roll = chance(generator, settings.any_roll_share), uniform(generator, (-180.0, 180.0))
     mirrored = chance(generator, settings.mirrored_share)
     pose = replace(pose, mirrored=mirrored, roll_deg=any_roll if turned else pose.roll_deg)
     return _pair(arm, pose, isocentre, settings, generator)
+
+
+def _training_shift(arm: Arm, pose: Pose, settings: ViewSettings, generator: np.random.Generator) -> np.ndarray:
+    """(3,) RAS mm from the target to the isocentre: operators centre on the spine, and less on a level of it."""
+    field_mm = arm.size_px * arm.pixel_spacing_mm / pose.zoom * arm.source_to_isocentre_mm / arm.source_to_detector_mm
+    shares = generator.uniform(-1.0, 1.0, 3) * [settings.shift_across, settings.shift_across, settings.shift_along]
+    missed, off = chance(generator, settings.off_centre_share), generator.choice([-1.0, 1.0], 2)
+    shares[:2] += missed * off * settings.off_centre_across
+    return field_mm * shares
 
 
 def _draw_pose(angles: Angles, settings: ViewSettings, generator: np.random.Generator) -> Pose:

@@ -199,6 +199,11 @@ def _sizes(scan: Scan) -> str:
     return " x ".join(map(str, scan.hounsfield.shape))
 
 
+def person_of(mask: Path) -> str:
+    """Whose mask this is, as atlas and truth call people: "verse005"; "" for what is no mask by its name."""
+    return _subject(_person(mask)[0])
+
+
 def _stem(path: Path) -> str:
     return next(path.name[: -len(kind)] for kind in KINDS if path.name.lower().endswith(kind))
 

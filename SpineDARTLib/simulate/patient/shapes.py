@@ -30,8 +30,8 @@ class SpineSettings:
         likeness: correlation of the shape coefficients of one person's vertebrae in a region.
         lordosis_deg: what is added to the lordosis L1-L5 of a supine person: cushions under a prone one take or give.
         disc_share: height of a sound disc over what the drawn spacing leaves between the bodies.
-        degenerate_chance: of a disc; twice as often at L4-L5 and L5-S1.
-        degenerate_share: height of a degenerated disc over a sound one's.
+        degenerate_chance: of a disc in an average person; twice as often at L4-L5 and L5-S1.
+        degenerate_share: height of a degenerated disc over a sound one's, the most worn first.
         least_disc_mm: between endplates, however worn.
         slip_mm: standard deviation of a body's shift on the one below, forwards.
         lumbosacral_deg: wedge of the disc L5-S1 (15 +- 5 degrees: Vialle et al., J Bone Joint Surg Am 2005; 87:260).
@@ -39,6 +39,15 @@ class SpineSettings:
         fractures: how many such a person has between T4 and L5, on average.
         fracture_kinds: chance of wedge, biconcave and crush (Ismail 1999: wedges are the most by far).
         fracture_grades: chance of Genant's grades 1, 2 and 3.
+        degeneration: how far a person's spine is worn, 0 for the young, 1 for the oldest.
+        spur_mm: how far spurs (osteophytes) stand out where discs are worn and the person is old; Nathan's degrees 1 to
+            3 (1962) go from small points to beaks of several millimetres.
+        lip_share: of that, how far the whole rim stands out.
+        node_chance: of a Schmorl's node in an endplate; some 20 to 40 % of people have one (Kyere et al., Eur Spine J
+            2012; 21:2115).
+        node_mm: their depth.
+        waviness_mm: standard deviation of a wall from smooth, as far as a mesh of 2.6 mm can tell.
+        wave_mm: over which it changes: correlation falls to 1/e.
     """
 
     variation: float = 0.8
@@ -55,11 +64,22 @@ class SpineSettings:
     fractures: float = 2.5
     fracture_kinds: tuple[float, float, float] = (0.55, 0.25, 0.20)
     fracture_grades: tuple[float, float, float] = (0.35, 0.40, 0.25)
+    degeneration: Range = (0.0, 1.0)
+    spur_mm: float = 5.5
+    lip_share: Range = (0.0, 0.45)
+    node_chance: float = 0.06
+    node_mm: Range = (1.0, 4.0)
+    waviness_mm: Range = (0.2, 0.45)
+    wave_mm: Range = (3.0, 6.0)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A vertebra before it is placed; mm at its own size, in the model's frame."""
+    """A vertebra before it is placed; mm at its own size, in the model's frame.
+
+    ``sound`` is it before any fracture; ``plates`` are of its smooth endplates; ``wear`` is of the discs above and
+    below.
+    """
 
     level: str
     model: ShapeModel
@@ -70,6 +90,7 @@ class Shape:
     fracture: str = ""
     height_loss: float = 0.0
     plates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    wear: tuple[float, float] = (0.0, 0.0)
 
 
 def draw_shapes(

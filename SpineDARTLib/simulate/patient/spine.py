@@ -18,6 +18,7 @@ from .contact import Mesh, parted
 from .curves import CurveStatistics, SpineCurve
 from .sacrum import make_sacrum
 from .shapes import Shape, SpineSettings, draw_fractures, draw_shapes, half_height, plate_of, spread_of
+from .wear import worn
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,11 @@ def draw_spine(
     curve = _draw_curve(curves, settings, generator)
     size = float(np.log(curve.spacing_mm).mean() - curves.mean[: len(LEVELS) - 1].mean())
     shapes = draw_fractures(draw_shapes(models, levels, size, settings, generator), settings, generator)
-    joints, heights = _draw_joints(shapes, curve, curves, settings, generator)
+    age = uniform(generator, settings.degeneration)
+    wear = [_draw_wear(level, age, settings, generator) for level in levels]
+    joints, heights = _draw_joints(shapes, wear, curve, curves, settings, generator)
+    around = zip([wear[0], *wear], wear, strict=False)
+    shapes = [worn(shape, discs, age, settings, generator) for shape, discs in zip(shapes, around, strict=True)]
     poses = _placed(shapes, joints, curve, np.asarray(centre_mm, dtype=np.float64))
     bones = {shape.level: _world_mesh(shape.vertices, shape.model.faces, poses[shape.level]) for shape in shapes}
     discs = [
@@ -118,8 +123,20 @@ def _draw_curve(curves: CurveStatistics, settings: SpineSettings, generator: np.
     return replace(curve, lean_rad=curve.lean_rad + added * share, turn_rad=curve.turn_rad - curve.turn_rad.mean())
 
 
+def _draw_wear(level: str, age: float, settings: SpineSettings, generator: np.random.Generator) -> float:
+    """How worn the disc below a level is: 0 to 0.2 for a sound one, up to 1."""
+    degenerate = chance(generator, settings.degenerate_chance * (0.5 + age) * (2 if level in ("L4", "L5") else 1))
+    return 0.2 + 0.8 * float(generator.random()) if degenerate else 0.2 * age
+
+
+def _height_share(wear: float, settings: SpineSettings) -> float:
+    """Height of a disc over a sound one's."""
+    return float(np.interp(wear, (0.2, 1.0), settings.degenerate_share[::-1])) if wear > 0.2 else 1.0
+
+
 def _draw_joints(
     shapes: Sequence[Shape],
+    wear: Sequence[float],
     curve: SpineCurve,
     curves: CurveStatistics,
     settings: SpineSettings,
@@ -131,20 +148,19 @@ def _draw_joints(
     """
     rotations = _rotations(curve)
     joints, heights = [], []
-    for above, below in pairwise(shapes):
+    for (above, below), worn_by in zip(pairwise(shapes), wear, strict=False):
         upper = plate_of(above.sound, above.model, "inferior")
         lower = plate_of(below.sound, below.model, "superior")
         place = LEVELS.index(above.level)
-        share, worn = uniform(generator, settings.disc_share), uniform(generator, settings.degenerate_share)
-        often = settings.degenerate_chance * (2 if above.level == "L4" else 1)
-        degenerate, slip = chance(generator, often), settings.slip_mm * float(generator.standard_normal())
+        share = uniform(generator, settings.disc_share)
+        slip = settings.slip_mm * float(generator.standard_normal())
         usual = (
             np.exp(curves.mean[place])
             - half_height(above, "inferior") / above.scale
             - half_height(below, "superior") / below.scale
         )
         left = curve.spacing_mm[place] - half_height(above, "inferior") - half_height(below, "superior")
-        height = share * float(np.clip(left, 0.7 * usual, 1.4 * usual)) * (worn if degenerate else 1.0)
+        height = share * float(np.clip(left, 0.7 * usual, 1.4 * usual)) * _height_share(worn_by, settings)
         height = max(height, settings.least_disc_mm)
         turned = (rotations[above.level] * Rotation.from_matrix(upper[:3, :3])).inv() * (
             rotations[below.level] * Rotation.from_matrix(lower[:3, :3])
@@ -217,6 +233,7 @@ def _truth(shape: Shape, pose: np.ndarray, mesh: Mesh) -> TrueVertebra:
         cannulas,
         fracture=shape.fracture,
         height_loss=shape.height_loss,
+        wear=shape.wear,
     )
 
 
@@ -246,9 +263,8 @@ def _sacrum(
     last: Shape, pose: np.ndarray, settings: SpineSettings, generator: np.random.Generator
 ) -> tuple[Mesh, Disc]:
     """The sacrum below L5 and the disc between them."""
-    wedge, worn = uniform(generator, settings.lumbosacral_deg), uniform(generator, settings.degenerate_share)
-    degenerate = chance(generator, 2 * settings.degenerate_chance)
-    height = max(10.0 * last.scale * (worn if degenerate else 1.0), settings.least_disc_mm)
+    wedge = uniform(generator, settings.lumbosacral_deg)
+    height = max(10.0 * last.scale * _height_share(last.wear[1], settings), settings.least_disc_mm)
     half_width, half_depth = spread_of(last)
     joint = _joint(Rotation.from_euler("x", -np.deg2rad(wedge)), height, half_depth, 0.0)
     frame = pose @ last.plates["inferior"] @ joint

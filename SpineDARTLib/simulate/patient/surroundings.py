@@ -18,6 +18,9 @@ from .grids import empty_volume
 
 EDGE_SMOOTHING_MM = 5.0
 """How much the scan's border is smoothed before it is carried on outside."""
+GAS, GAS_CARRY_MM = 0.08, 14.0
+"""Less than this share of soft tissue is gas (lung holds more), and how far gas in the bowel is carried on: a loop that
+the scan's border cut ends round, and does not become a straight bar."""
 NEAR_STEP_MM = 2.5
 """Of the grid on which distances to bones are measured."""
 
@@ -47,9 +50,9 @@ def set_in(
     """
     main = max((volume for volume in body if volume.material == "soft"), key=lambda volume: volume.values.size)
     soft = _filled_in(soft, seen)
-    depth, edge = _depth_and_edge(main, soft, seen)
+    depth, edge, gas = _depth_and_edge(main, soft, seen)
     scan = replace(main, values=_smooth_step(depth / fade_mm))
-    carried = _smooth_step(1.0 + depth / carry_mm)
+    carried = _smooth_step(1.0 + depth / (carry_mm + gas * (min(GAS_CARRY_MM, carry_mm) - carry_mm)))
     around = replace(main, values=carried * edge + (1.0 - carried) * main.values)
     merged = _regridded(main, spacing_mm)
     share = sampled(scan, merged)
@@ -120,8 +123,12 @@ def _filled_in(soft: Volume, seen: np.ndarray) -> Volume:
     return replace(soft, values=soft.values[tuple(np.asarray(nearest))])
 
 
-def _depth_and_edge(grid: Volume, soft: Volume, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y, z) of ``grid``: mm below the border of what is seen (negative outside), and the scan there or nearest."""
+def _depth_and_edge(grid: Volume, soft: Volume, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is at, or nearest to, the places of a grid, each (x, y, z) of it.
+
+    Returns:
+        Depth below the border of what is seen, mm, negative outside; the scan, smoothed; whether it is gas, 0 to 1.
+    """
     spacing = _spacing(soft)
     inside = np.asarray(distance_transform_edt(np.pad(seen, 1), sampling=spacing))[1:-1, 1:-1, 1:-1]
     signed = inside if seen.all() else inside - distance_transform_edt(~seen, sampling=spacing)
@@ -134,7 +141,9 @@ def _depth_and_edge(grid: Volume, soft: Volume, seen: np.ndarray) -> tuple[np.nd
     depth = map_coordinates(signed.astype(np.float32), index, order=1, mode="nearest")
     depth = np.where(beyond > 0, np.minimum(depth, 0.0) - beyond, depth - float(spacing.min()))
     shape = grid.values.shape
-    return depth.reshape(shape), map_coordinates(smooth, index, order=1, mode="nearest").reshape(shape)
+    gas = gaussian_filter((soft.values < GAS).astype(np.float32), EDGE_SMOOTHING_MM / spacing, mode="nearest")
+    edge, gas = (map_coordinates(one, index, order=1, mode="nearest").reshape(shape) for one in (smooth, gas))
+    return depth.reshape(shape), edge, np.minimum(2.0 * gas, 1.0)
 
 
 def _smooth_step(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from ..draw import chance, uniform
 from ..nouns import Volume
 from .lungs import draw_effusion, draw_lungs, oval_depth
-from .stamp import along, axes_of, chain_depth, coverage, lumps
+from .stamp import FAR_MM, along, axes_of, chain_depth, coverage, lumps
 from .trunk import BodySettings, Trunk
 from .vessels import Vessel
 
@@ -21,8 +21,11 @@ COLON = np.array([
     [-0.15, 0.32, 17.4], [0.00, 0.02, 18.6],
 ])  # fmt: skip
 """Ascending, transverse, descending and sigmoid colon."""
-HAUSTRUM_MM = 30.0
-"""From one fold of the colon to the next, about."""
+HAUSTRUM_MM, FOLD_MM = 30.0, 2.6
+"""From one fold of the colon to the next, and a fold's thickness, about."""
+FULL = (-0.6, 1.6)
+"""Of a lumen with gas: how far below its middle the fluid stands, in radii; from 1 on there is none."""
+STOMACH_STRETCH = (1.2, 0.9, 0.8)
 WALL_MM = 13.0
 """Muscle of the belly's wall."""
 BLOOD, LIVER, KIDNEY = 1.03, 1.03, 1.01
@@ -66,11 +69,13 @@ def draw_torso(
     _paint_organs(canvas, cavity, trunk, organs)
     for vessel in vessels:
         canvas.paint(chain_depth(grid, vessel.points[::3], vessel.radii[::3]), BLOOD)
-    _paint_bowel(canvas, cavity, trunk, settings, gas)
+    has_table, supine = chance(table, settings.table_chance), chance(table, settings.supine_chance)
+    _paint_bowel(canvas, cavity, trunk, settings, gas, 1.0 if supine else -1.0)
     fluid = draw_effusion(settings, lung)
     canvas.volume.values[...] += lungs.inside * (lungs.below < -fluid) * (lungs.tissue - canvas.volume.values)
     canvas.volume.values[...] *= 1.0 - lungs.airway
-    _add_table(canvas.volume, settings, table)
+    if has_table:
+        _add_table(canvas.volume, supine, table)
     return canvas.volume
 
 
@@ -152,18 +157,95 @@ def _paint_organs(canvas: _Canvas, cavity: np.ndarray, trunk: Trunk, generator: 
 
 
 def _paint_bowel(
-    canvas: _Canvas, cavity: np.ndarray, trunk: Trunk, settings: BodySettings, generator: np.random.Generator
+    canvas: _Canvas,
+    cavity: np.ndarray,
+    trunk: Trunk,
+    settings: BodySettings,
+    generator: np.random.Generator,
+    upwards: float,
 ) -> None:
-    """Gas and stool in the colon, in the stomach and in loops of small bowel; only inside the belly."""
+    """Gas and stool in the colon, in the stomach and in loops of small bowel; only inside the belly.
+
+    Args:
+        upwards: 1 where the patient's front is up, -1 where their back is: gas rises.
+    """
     grid = canvas.volume
     colon, filled, radii = _colon(trunk, settings, generator)
-    stool = 0.93 + 0.06 * lumps(grid, 5.0, generator)
+    # Mottled: bubbles in a paste.
+    bubbles = np.maximum(lumps(grid, 3.5, generator) - 0.9, 0.0)
+    stool = np.clip(0.99 + 0.03 * lumps(grid, 6.0, generator) - 0.45 * bubbles, 0.1, 1.05)
     canvas.paint(np.minimum(chain_depth(grid, colon, radii + 2.0), cavity), stool)
-    depth = chain_depth(grid, colon[filled], radii[filled])
-    depth = np.maximum(depth, _stomach(grid, trunk, settings, generator))
+    depth = _colon_gas(grid, colon, filled, radii, upwards, generator)
+    depth = np.maximum(depth, _risen(grid, *_stomach(trunk, settings, generator), upwards, STOMACH_STRETCH))
     depth = np.maximum(depth, _small_bowel(grid, trunk, settings, generator))
-    ragged = 1.8 * canvas.rough + 0.6 * lumps(grid, 5.0, generator) - 1.0
-    canvas.paint(np.minimum(depth + ragged, cavity - 3.0), 0.0, 3.0)
+    ragged = 0.6 * canvas.rough + 0.3 * lumps(grid, 5.0, generator)
+    canvas.paint(np.minimum(depth + ragged, cavity - 3.0), 0.0, 2.5)
+
+
+def _colon_gas(
+    grid: Volume,
+    line: np.ndarray,
+    filled: np.ndarray,
+    radii: np.ndarray,
+    upwards: float,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """(x, y, z) mm inside the colon's gas: it lies on fluid or stool, and folds cut into it from the side."""
+    levels, leans = generator.uniform(*FULL, 60), generator.normal(0.0, 1.0, (60, 3))
+    depth = np.full(grid.values.shape, FAR_MM, dtype=np.float32)
+    ends = np.flatnonzero(np.diff(np.r_[0, filled.astype(int), 0]))
+    for number, (start, stop) in enumerate(zip(ends[::2], ends[1::2], strict=True)):
+        part = slice(int(start), int(stop))
+        np.maximum(depth, _risen(grid, line[part], radii[part], float(levels[number % 60]), upwards), out=depth)
+    tangents = np.gradient(line, axis=0)
+    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
+    for number, place in enumerate(range(2, len(line), int(HAUSTRUM_MM / 4.0))):
+        if filled[place]:
+            _cut_fold(depth, grid, line[place], tangents[place], float(radii[place]), leans[number % 60])
+    return depth
+
+
+def _risen(
+    grid: Volume,
+    line: np.ndarray,
+    radii: np.ndarray,
+    full: float,
+    upwards: float,
+    stretch: tuple[float, ...] = (1.0, 1.0, 1.0),
+) -> np.ndarray:
+    """(x, y, z) mm inside the gas of one lumen, which lies on fluid.
+
+    Args:
+        full: how far below its lowest centre the fluid stands, in radii: 1 and more, all is gas.
+    """
+    depth = chain_depth(grid, line, radii, stretch)
+    if len(line):
+        fluid = float((upwards * line[:, 1]).min()) - full * float(np.mean(radii)) * stretch[1]
+        np.minimum(depth, np.float32(upwards) * axes_of(grid)[1] - np.float32(fluid), out=depth)
+    return depth
+
+
+def _cut_fold(
+    depth: np.ndarray, grid: Volume, centre: np.ndarray, tangent: np.ndarray, radius: float, lean: np.ndarray
+) -> None:
+    """Take a semilunar fold out of gas, in place: a plate across the lumen that reaches in from one side only."""
+    spacing, low = float(grid.voxel_to_world[0, 0]), grid.voxel_to_world[:3, 3]
+    reach = 1.4 * radius + 6.0
+    first = np.maximum(np.floor((centre - reach - low) / spacing).astype(int), 0)
+    last = np.minimum(np.ceil((centre + reach - low) / spacing).astype(int) + 1, depth.shape)
+    if (last <= first).any():
+        return
+    box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    away = [
+        axis[tuple(box[k] if n == k else slice(None) for n in range(3))] - np.float32(centre[k])
+        for k, axis in enumerate(axes_of(grid))
+    ]
+    side = lean - (lean @ tangent) * tangent
+    side /= max(float(np.linalg.norm(side)), 1e-6)
+    through = sum(part * np.float32(share) for part, share in zip(away, tangent, strict=True))
+    aside = sum(part * np.float32(share) for part, share in zip(away, side, strict=True))
+    plate = np.minimum(FOLD_MM / 2.0 - np.abs(through), aside + np.float32(0.15 * radius))
+    np.minimum(depth[box], -plate, out=depth[box])
 
 
 def _colon(
@@ -191,13 +273,15 @@ def _belly_place(trunk: Trunk, right: float, front: float, level: float) -> np.n
     return np.array([float(trunk.at("middle_mm", z)) + right * half, y + front * (wall - WALL_MM - y - 10.0), z])
 
 
-def _stomach(grid: Volume, trunk: Trunk, settings: BodySettings, generator: np.random.Generator) -> np.ndarray:
-    """(x, y, z) mm inside the stomach's bubble under the left dome."""
+def _stomach(
+    trunk: Trunk, settings: BodySettings, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The stomach's bubble under the left dome: centres (n, 3), radii (n,), and how full of gas (see ``_risen``)."""
     has, odd = chance(generator, settings.stomach_gas_chance), generator.normal(0.0, 1.0, (3, 3))
     radii = generator.uniform([16.0, 12.0, 8.0], [36.0, 28.0, 22.0])
     rows = np.array([[-0.52, 0.35, 10.6], [-0.45, 0.52, 11.2], [-0.28, 0.66, 12.0]]) + odd * [0.05, 0.06, 0.2]
     centres = np.stack([_belly_place(trunk, *row) for row in rows])
-    return chain_depth(grid, centres[: 3 * has], radii[: 3 * has], (1.2, 0.9, 0.8))
+    return centres[: 3 * has], radii[: 3 * has], uniform(generator, FULL)
 
 
 def _small_bowel(grid: Volume, trunk: Trunk, settings: BodySettings, generator: np.random.Generator) -> np.ndarray:
@@ -216,13 +300,10 @@ def _small_bowel(grid: Volume, trunk: Trunk, settings: BodySettings, generator: 
     return chain_depth(grid, np.concatenate(centres), np.concatenate(radii))
 
 
-def _add_table(volume: Volume, settings: BodySettings, generator: np.random.Generator) -> None:
+def _add_table(volume: Volume, supine: bool, generator: np.random.Generator) -> None:
     """A carbon board with a foam mattress on it, under the patient: before a prone one, behind a supine one."""
-    has, supine = chance(generator, settings.table_chance), chance(generator, settings.supine_chance)
     foam, board = generator.uniform([0.02, 0.10], [0.06, 0.22])
     mattress, thick = generator.uniform([8.0, 12.0], [55.0, 28.0])
-    if not has:
-        return
     _, y, _ = axes_of(volume)
     touched = np.flatnonzero((volume.values > 0.5).any(axis=(0, 2)))
     below = (y.ravel()[touched[0]] - y) if supine else (y - y.ravel()[touched[-1]])

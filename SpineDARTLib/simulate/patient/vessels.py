@@ -20,6 +20,11 @@ FORK = np.array([[15.0, -6.0, 32.0], [16.0, 18.0, 32.0], [17.2, 36.0, 18.0], [18
 """To the right; to the left it runs mirrored about the aorta."""
 CAVA = np.array([[9.5, 22.0, 40.0], [11.0, 20.0, 36.0], [13.0, 20.0, 30.0], [15.4, 16.0, 28.0]])
 
+CLUSTERS, CLUSTER_MM, GRAINS = 9, 9.0, 220
+"""Of plaques: how many at most, how far they are spread along the wall, and of how many grains a plaque is made."""
+WHICH = (0, 0, 0, 0, 0, 1, 2)
+"""Cluster by cluster the aorta, the right or the left common iliac artery."""
+
 
 @dataclass(frozen=True)
 class Vessel:
@@ -50,34 +55,58 @@ def draw_vessels(trunk: Trunk, settings: BodySettings, generator: np.random.Gene
 def add_calcium(
     bone: Volume, arteries: tuple[Vessel, ...], trunk: Trunk, settings: BodySettings, generator: np.random.Generator
 ) -> None:
-    """Stamp plaques into arteries' walls, in place: none in many people, flecks to long rails in others."""
+    """Stamp plaques into arteries' walls, in place: none in many people, flecks in some, broken rails in the old.
+
+    Plaques come in clusters along the wall, so that many of them grow together to rails.
+    """
     has, count = chance(generator, settings.calcium_chance), log_uniform(generator, settings.calcium_plaques)
     most = int(np.ceil(settings.calcium_plaques[1]))
-    # Most of it sits in the abdominal aorta, towards the fork, and behind.
-    places = generator.beta(3.0, 1.2, most)
-    which = np.minimum(generator.integers(0, 6, most) // 4 * generator.integers(1, 3, most), len(arteries) - 1)
-    turns = generator.normal(-0.5 * np.pi, 1.7, most)
-    sizes = np.exp(generator.normal([1.5, 0.8], 0.5, (most, 2)))
-    thick = generator.uniform(1.0, 4.0, most)
+    # Most of it sits in the abdominal aorta, towards the fork, behind and at the sides; the iliac arteries come next.
+    places = generator.beta(3.0, 1.1, CLUSTERS)
+    turns = generator.normal(-0.5 * np.pi, 1.3, CLUSTERS)
+    which = np.minimum(np.array(WHICH)[generator.integers(0, len(WHICH), CLUSTERS)], len(arteries) - 1)
+    cluster = np.minimum(generator.exponential(1.7, most).astype(int), CLUSTERS - 1)
+    offset_mm, offset_turn = generator.normal(0.0, CLUSTER_MM, most), generator.normal(0.0, 0.3, most)
+    sizes = np.exp(generator.normal([1.3, 0.6], [0.6, 0.4], (most, 2)))
+    thick = np.exp(generator.normal(0.1, 0.5, most))
     for index in range(most):
-        points = generator.normal(0.0, 1.0, (160, 3))
+        points = generator.uniform(-1.0, 1.0, (3, GRAINS)), generator.normal(0.0, 1.0, (2, GRAINS))
         if not has or index >= count:
             continue
-        artery = arteries[which[index]]
-        _add_plaque(bone, artery, float(places[index]), float(turns[index]), sizes[index], float(thick[index]), points)
+        at = cluster[index]
+        artery = arteries[which[at]]
+        # In an iliac artery anywhere along it.
+        start = float(places[at] if which[at] == 0 else 1.3 * places[at] - 0.4) * (len(artery.points) - 1)
+        turn = float(turns[at] + offset_turn[index])
+        _add_plaque(bone, artery, start + float(offset_mm[index]), turn, sizes[index], float(thick[index]), points)
 
 
 def _add_plaque(
-    bone: Volume, artery: Vessel, place: float, turn: float, size: np.ndarray, thick: float, noise: np.ndarray
+    bone: Volume,
+    artery: Vessel,
+    start: float,
+    turn: float,
+    size: np.ndarray,
+    thick: float,
+    noise: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """One plaque: points on the wall, crowded in its middle; ``size`` is its deviation along and around, mm."""
-    last = len(artery.points) - 1
-    along_mm = np.clip(place * last + size[0] * noise[:, 0], 0, last)
-    index = along_mm.astype(int)
+    """One plaque: a thin plate in the wall that ends where it ends, in grains of very different sizes.
+
+    Args:
+        start: of its middle, mm along the artery.
+        size: half of its length and of its width, mm.
+        thick: mm of dense bone, on average.
+        noise: (3, n) uniform and (2, n) normal numbers.
+    """
+    (lengthwise, across, depth), (grain, ragged) = noise
+    along_mm = start + size[0] * lengthwise * (1.0 + 0.15 * ragged)
+    inside = (along_mm >= 0) & (along_mm < len(artery.points))
+    index = along_mm[inside].astype(int)
     radius = artery.radii[index]
-    angle = turn + size[1] * noise[:, 1] / radius
+    # An oval plate, thinner at its ends.
+    wide = size[1] * np.sqrt(np.clip(1.0 - lengthwise[inside] ** 2, 0.05, 1.0))
+    angle = turn + wide * across[inside] * (1.0 + 0.2 * ragged[inside]) / radius
     around = np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
-    points = artery.points[index] + (radius + 0.3 * noise[:, 2])[:, None] * around
-    # A Gaussian patch of this thickness in its middle, in grains of very different sizes.
-    grains = np.exp(1.2 * noise[:, 2])
-    splat(bone, points, 2.0 * np.pi * thick * size[0] * size[1] * grains / grains.sum())
+    points = artery.points[index] + (radius + 0.5 * thick * depth[inside])[:, None] * around
+    grains = np.exp(1.1 * grain)
+    splat(bone, points, np.pi * thick * size[0] * size[1] * grains[inside] / grains.sum())

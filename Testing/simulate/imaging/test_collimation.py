@@ -38,9 +38,9 @@ def test_diaphragms_area(shape: str, area: float):
 
 
 def test_what_is_aimed_at_stays_in_the_field():
-    settings = ImagingSettings(blades_chance=1.0, round_chance=0.5)
+    settings = ImagingSettings(blades_chance=1.0, diaphragm_chance=0.5)
     for seed in range(40):
-        drawn = draw_collimation(settings, np.random.default_rng(seed), (0.42, 0.55))
+        drawn = draw_collimation(settings, np.random.default_rng(seed), (0.42, 0.55), diaphragm="octagon")
         _, field = collimate(drawn, SHAPE, 0.5)
         assert field[46:87, 60:75].all()
         assert 0.2 < field.mean() <= 1.0

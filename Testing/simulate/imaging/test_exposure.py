@@ -8,7 +8,7 @@ import torch
 
 from SpineDARTLib.io.attenuation import to_attenuation
 from SpineDARTLib.simulate.imaging.counts import noisy, scatter, transmission
-from SpineDARTLib.simulate.imaging.exposure import Exposure, detect, draw_exposure, expose
+from SpineDARTLib.simulate.imaging.exposure import Aim, Exposure, detect, draw_exposure, expose, settle
 from SpineDARTLib.simulate.imaging.filters import blur, shifted, shrink_and_grow
 from SpineDARTLib.simulate.imaging.materials import attenuation_per_mm
 from SpineDARTLib.simulate.imaging.settings import ImagingSettings
@@ -162,6 +162,27 @@ def test_every_drawn_picture_can_be_read_and_shows_bone_bright():
             checked += 1
         assert all(isinstance(value, (float, str)) for value in exposure.conditions.values())
     assert checked > 8
+
+
+def test_voltage_and_filter_follow_the_patient():
+    drawn = [draw_exposure(ImagingSettings(copper_chance=1.0), np.random.default_rng(seed)) for seed in range(20)]
+    thin, usual, thick = ([settle(one, paths(mm)) for one in drawn] for mm in (110.0, 200.0, 330.0))
+    assert all(one.kvp <= two.kvp <= three.kvp for one, two, three in zip(thin, usual, thick, strict=True))
+    assert 54 < np.mean([one.kvp for one in thin]) < 65 and 95 < np.mean([one.kvp for one in thick]) < 122
+    assert all(one.copper_mm > 0.0 for one in thin) and all(one.copper_mm == 0.0 for one in thick)
+    # Once is enough: what is settled stays.
+    assert settle(usual[0], paths(330.0)) == usual[0]
+
+
+def test_the_measuring_field_lies_on_what_is_aimed_at():
+    """Half the picture is lung: the same spine is as bright whether the lung is in the picture or not."""
+    near = paths(200.0)
+    near["soft"][:, 80:] = 60.0
+    exposure = draw_exposure(ImagingSettings(badly_set_chance=0.0), np.random.default_rng(2), Aim(0.25, 0.5))
+    exposure = replace(exposure, dose_ngy=1e4, lag=0.0, saturation=50.0)
+    counts = [detect(found, 0.5, 1.9, settle(exposure, found), 1)[0][40:90, 30:50] for found in (near, paths(200.0))]
+    assert counts[0].median().item() == pytest.approx(1.0, abs=0.1)
+    assert counts[1].median().item() == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(

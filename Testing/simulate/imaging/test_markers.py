@@ -5,6 +5,7 @@ import pytest
 
 from SpineDARTLib.simulate.imaging.markers import Marks, Text, burn, draw_marks, lead
 from SpineDARTLib.simulate.imaging.settings import ImagingSettings
+from SpineDARTLib.simulate.imaging.vendors import VENDORS
 
 SHAPE = (200, 260)
 
@@ -45,6 +46,35 @@ def test_nothing_is_changed_without_marks():
 
 
 def test_drawn_marks_leave_the_middle_free_of_words():
-    drawn = [draw_marks(ImagingSettings(), np.random.default_rng(seed)) for seed in range(100)]
-    assert 20 < sum(bool(marks.texts) for marks in drawn) < 70
+    settings = ImagingSettings()
+    drawn = [
+        draw_marks(settings, vendor, np.random.default_rng(seed), (-12.0, 3.0))
+        for seed in range(12)
+        for vendor in VENDORS
+    ]
+    with_layout = sum(bool(vendor.layout) for vendor in VENDORS) * 12
+    assert 0.4 * with_layout < sum(bool(marks.texts) for marks in drawn) < 0.8 * with_layout
     assert all(not 0.3 < text.x < 0.7 for marks in drawn for text in (*marks.texts, *marks.letters))
+    for marks in drawn:
+        # Neither over another nor over the middle, once written.
+        covers = [burn(np.zeros((400, 400), np.float32), Marks(texts=(text,))) > 0.1 for text in marks.texts]
+        assert sum(cover.astype(int) for cover in covers).max(initial=0) <= 1 if covers else True
+        assert not any(cover[130:270, 130:270].any() for cover in covers)
+
+
+def test_what_is_written_is_what_was():
+    vendor = next(one for one in VENDORS if any("{angles}" in line for _, lines in one.layout for line in lines))
+    settings = ImagingSettings(text_chance=1.0)
+    words = [
+        [text.words for text in draw_marks(settings, vendor, np.random.default_rng(seed), angles).at(71.6).texts]
+        for seed in range(5)
+        for angles in ((-20.4, 11.0), (170.0, -5.0))
+    ]
+    assert all("72 kV" in lines and "RAO 20 CRA 11" in lines for lines in words[::2])
+    # From below it is the same picture for the machine: 170 degrees are -10.
+    assert all("RAO 10 CAU 5" in lines for lines in words[1::2])
+    nameless = draw_marks(settings, vendor, np.random.default_rng(0)).texts
+    assert not any("RAO" in text.words or "LAO" in text.words for text in nameless)
+    # Days and months there are; month 00 is none.
+    dated = [line for lines in words for line in lines if line[2:3] == "." and line[5:6] == "."]
+    assert dated and all(1 <= int(line[:2]) <= 31 and 1 <= int(line[3:5]) <= 12 for line in dated)

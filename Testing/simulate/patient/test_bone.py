@@ -9,7 +9,7 @@ import pytest
 
 from SpineDARTLib.atlas.surfaces import iso_surface
 from SpineDARTLib.io.mesh import outward
-from SpineDARTLib.simulate.nouns import TrueVertebra
+from SpineDARTLib.simulate.nouns import TrueVertebra, Volume
 from SpineDARTLib.simulate.patient.bone import (
     MARROW_SHARE,
     BoneQuality,
@@ -18,13 +18,14 @@ from SpineDARTLib.simulate.patient.bone import (
     draw_quality,
     fill_bone,
     fill_vertebra,
+    quality_like,
     signed_depth,
 )
 from SpineDARTLib.simulate.patient.curves import load_curves
 from SpineDARTLib.simulate.patient.grids import empty_volume
 from SpineDARTLib.simulate.patient.spine import SpineSettings, draw_spine, models_of
 
-EVEN = BoneQuality(cortex_mm=0.7, posterior_factor=1.4, spongiosa=0.1, roughness=0.0, vertical=0.0, sclerosis=0.0)
+EVEN = BoneQuality(cortex_mm=0.7, posterior_factor=1.9, spongiosa=0.1, roughness=0.0, vertical=0.0, sclerosis=0.0)
 Mesh = tuple[np.ndarray, np.ndarray]
 
 
@@ -37,6 +38,17 @@ def _egg(half: tuple[float, float, float] = (16.0, 12.0, 9.0)) -> Mesh:
     return vertices, outward(vertices, faces)
 
 
+def _index(volume: Volume, points: np.ndarray) -> np.ndarray:
+    """(..., 3) the voxels nearest to points; grids are turned."""
+    to_index = np.linalg.inv(volume.voxel_to_world)
+    return np.round(points @ to_index[:3, :3].T + to_index[:3, 3]).astype(int)
+
+
+def _world_z(volume: Volume) -> np.ndarray:
+    """(x, y, z) height of every voxel, mm."""
+    return np.tensordot(volume.voxel_to_world[2, :3], np.indices(volume.values.shape), axes=1)
+
+
 @pytest.fixture(scope="module")
 def vertebra() -> TrueVertebra:
     models = models_of(("L3",))
@@ -47,8 +59,7 @@ def vertebra() -> TrueVertebra:
 def test_it_holds_what_was_asked():
     volume = fill_bone(*_egg(), EVEN, np.random.default_rng(1), spacing_mm=0.6)
     assert volume.material == "bone" and volume.values.dtype == np.float32
-    origin = volume.voxel_to_world[:3, 3]
-    middle = np.round((np.array([31.0, -20.0, 7.0]) - origin) / 0.6).astype(int)
+    middle = _index(volume, np.array([31.0, -20.0, 7.0]))
     core = volume.values[tuple(slice(place - 3, place + 4) for place in middle)]
     # Roughness has a part of its own that no person is without.
     assert core.mean() == pytest.approx(0.1 + MARROW_SHARE, abs=0.035)
@@ -87,7 +98,7 @@ def test_a_vertebras_arch_and_endplates_are_denser_than_its_core(vertebra: TrueV
     volume = fill_vertebra(vertebra, replace(EVEN, posterior_factor=2.0, sclerosis=0.5), np.random.default_rng(1))
 
     def around(point: np.ndarray) -> float:
-        place = np.round((point - volume.voxel_to_world[:3, 3]) / 0.7).astype(int)
+        place = _index(volume, point)
         return float(volume.values[tuple(slice(max(one - 4, 0), one + 5) for one in place)].mean())
 
     marks = vertebra.landmarks
@@ -100,8 +111,40 @@ def test_a_crushed_body_is_denser_below_its_endplate(vertebra: TrueVertebra):
     crushed = fill_vertebra(replace(vertebra, fracture="crush", height_loss=0.4), EVEN, np.random.default_rng(1))
     added = crushed.values - sound.values
     assert added.max() > 0.05 and added.min() > -1e-3
-    top, bottom = (added[:, :, half].sum() for half in (slice(added.shape[2] // 2, None), slice(added.shape[2] // 2)))
-    assert top > bottom
+    marks, height = vertebra.landmarks, _world_z(sound) + sound.voxel_to_world[2, 3]
+    upper = height > (marks["body_superior"] + marks["body_inferior"])[2] / 2
+    assert added[upper].sum() > 1.5 * added[~upper].sum()
+
+
+def test_bone_thickens_beside_a_worn_disc_only(vertebra: TrueVertebra):
+    sound, worn = (
+        fill_vertebra(replace(vertebra, wear=wear), EVEN, np.random.default_rng(1), 1.0)
+        for wear in ((0.0, 0.0), (0.0, 0.9))
+    )
+    added = worn.values - sound.values
+    marks, height = vertebra.landmarks, _world_z(sound) + sound.voxel_to_world[2, 3]
+    upper = height > (marks["body_superior"] + marks["body_inferior"])[2] / 2
+    assert added[~upper].sum() > 400 and np.abs(added[upper]).sum() < 0.05 * added[~upper].sum()
+
+
+def test_a_neighbours_bone_is_like_the_scanned(vertebra: TrueVertebra):
+    for share in (0.05, 0.14):
+        volume = fill_vertebra(vertebra, replace(EVEN, spongiosa=share), np.random.default_rng(1), 1.0)
+        like = quality_like([vertebra, replace(vertebra, volume=volume)], BoneSettings(), np.random.default_rng(3))
+        assert like.spongiosa == pytest.approx(0.97 * share, rel=0.12)
+    nothing = quality_like([vertebra], BoneSettings(), np.random.default_rng(3))
+    assert nothing == draw_quality(BoneSettings(), np.random.default_rng(3))
+
+
+def test_trabeculae_stand_upright_where_bone_is_lost(vertebra: TrueVertebra):
+    lost = replace(EVEN, spongiosa=0.1, roughness=0.6, vertical=1.0, cortex_mm=0.3)
+    volume = fill_vertebra(vertebra, lost, np.random.default_rng(1))
+    axes, marks = vertebra.vertebra.pose[:3, :3], vertebra.landmarks
+    grid = np.stack(np.meshgrid(*3 * [np.arange(-6.0, 6.1, 0.7)], indexing="ij"), -1)
+    world = (marks["body_superior"] + marks["body_inferior"]) / 2 + grid @ axes.T
+    core = volume.values[tuple(np.moveaxis(_index(volume, world), -1, 0))]
+    aside, up = np.diff(core, axis=0).std(), np.diff(core, axis=2).std()
+    assert core.std() > 0.03 and aside > 1.4 * up
 
 
 def test_osteoporosis_thins_everything_together():

@@ -10,8 +10,9 @@ import pytest
 
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.simulate.draw import stream
-from SpineDARTLib.simulate.nouns import Volume
+from SpineDARTLib.simulate.nouns import TrueVertebra, Volume
 from SpineDARTLib.simulate.patient.chest import Surroundings, place_in, read_centres, read_surroundings
+from SpineDARTLib.simulate.patient.ct import make_patient
 from SpineDARTLib.simulate.patient.curves import load_curves
 from SpineDARTLib.simulate.patient.grids import empty_volume
 from SpineDARTLib.simulate.patient.spine import Spine, SpineSettings, draw_spine, models_of
@@ -47,7 +48,7 @@ def drawn() -> Spine:
     return draw_spine(MODELS, load_curves(), SpineSettings(fracture_chance=0.0), stream(4), LEVELS, (5.0, 6.0, 7.0))
 
 
-def paint(vertices: np.ndarray, faces: np.ndarray) -> Volume:
+def paint(vertices: np.ndarray, faces: np.ndarray, truth: TrueVertebra | None) -> Volume:
     return empty_volume(vertices.min(0), vertices.max(0), 5.0, "bone")
 
 
@@ -65,7 +66,8 @@ def test_the_real_spine_is_gone_and_the_rib_is_left(chest: Surroundings):
 @pytest.mark.parametrize("mirror", [0.0, 1.0])
 def test_vertebrae_lie_on_the_centres_of_the_chest(chest: Surroundings, mirror: float):
     settings = CtSettings(chest_mirror=mirror, chest_scale=(1.08, 1.08))
-    patient = place_in(chest, "synthetic-1", drawn(), MODELS, settings, stream(8), None, paint)
+    anatomy = place_in(chest, "synthetic-1", drawn(), MODELS, settings, stream(8))
+    patient = make_patient(anatomy, settings, drawn(), None, paint)
     assert patient.subject == "synthetic-1"
     middle = np.mean(list(centres().values()), axis=0)
     factors = np.array([-1.08 if mirror else 1.08, 1.08, 1.08])
@@ -85,7 +87,7 @@ def test_vertebrae_lie_on_the_centres_of_the_chest(chest: Surroundings, mirror: 
 def test_a_level_missing_in_the_drawn_spine_is_named(chest: Surroundings):
     short = draw_spine(MODELS, load_curves(), SpineSettings(), stream(4), ("L1", "L2"))
     with pytest.raises(ValueError, match="expected L3 in it too"):
-        place_in(chest, "s", short, MODELS, CtSettings(), stream(8), None, paint)
+        place_in(chest, "s", short, MODELS, CtSettings(), stream(8))
 
 
 def test_centres_outside_the_scan_or_with_gaps_are_refused(scan: Path):

@@ -9,15 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.atlas.surfaces import Surface
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.simulate.draw import stream
-from SpineDARTLib.simulate.nouns import Volume
+from SpineDARTLib.simulate.nouns import TrueVertebra, Volume
+from SpineDARTLib.simulate.patient import ct as module
+from SpineDARTLib.simulate.patient.annotate import Annotated
 from SpineDARTLib.simulate.patient.ct import Anatomy, make_patient, read_anatomy, read_ct_patient, read_mask_patient
 from SpineDARTLib.simulate.patient.ct_files import read_pair
 from SpineDARTLib.simulate.patient.curves import load_curves
 from SpineDARTLib.simulate.patient.grids import empty_volume
 from SpineDARTLib.simulate.patient.spine import Spine, SpineSettings, draw_spine, models_of
 from SpineDARTLib.simulate.patient.tissue import CtSettings, tissues
+from SpineDARTLib.types import Vertebra
 from Testing.atlas.spines import spine, voxels, write_volume
 from Testing.simulate.patient.scans import hounsfield, write_like, write_pair
 
@@ -40,7 +45,23 @@ def drawn() -> Spine:
     return draw_spine(MODELS, load_curves(), settings, stream(3), ("L1", "L2", "L3"), (20.0, 30.0, -400.0))
 
 
-def paint(vertices: np.ndarray, faces: np.ndarray) -> Volume:
+@pytest.fixture
+def quick_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any mean vertebra in place of the fitted one, for tests of what is done with masks and scans."""
+
+    def annotate(surface: Surface, model: ShapeModel) -> Annotated:
+        mean = model.means[surface.level]
+        pose = np.eye(4)
+        pose[:3, 3] = surface.vertices.mean(0)
+        landmarks = {name: anchor.on(mean) + pose[:3, 3] for name, anchor in model.landmarks.items()}
+        vertebra = Vertebra(surface.level, pose, 1.0, np.zeros(model.rank))
+        truth = TrueVertebra(vertebra, surface.vertices, surface.faces, landmarks, {}, origin="ct")
+        return Annotated(truth, mean, 0.5, 0.5, False)
+
+    monkeypatch.setattr(module, "annotate_surface", annotate)
+
+
+def paint(vertices: np.ndarray, faces: np.ndarray, truth: TrueVertebra | None) -> Volume:
     """A box of bone, quickly."""
     volume = empty_volume(vertices.min(0), vertices.max(0), 4.0, "bone")
     volume.values[...] = 0.1
@@ -115,6 +136,7 @@ def test_body_and_paint_belong_to_a_drawn_spine(anatomy: Anatomy, drawn: Spine):
         make_patient(anatomy, CtSettings(), drawn)
 
 
+@pytest.mark.usefixtures("quick_truth")
 def test_a_mask_alone_makes_painted_bones(folder: Path):
     _, mask = write_pair(folder)
     patient = read_mask_patient(mask, "nobody", MODELS, paint)
@@ -142,6 +164,7 @@ def test_a_level_without_model_is_refused_when_asked_for(
         read_ct_patient(ct, mask, "nobody", MODELS, levels=asked)
 
 
+@pytest.mark.usefixtures("quick_truth")
 def test_a_label_without_model_stays_as_bone_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     labels, origin = voxels(("L2",))
     labels = labels.copy()
