@@ -27,7 +27,7 @@ ROUNDING_MM = 0.5
 """Headers of a CT and its mask may place a corner so far apart: rounding in the file, not another grid."""
 FAT_HU = (-150.0, -30.0)
 LEAST_FAT = 0.002
-"""Every trunk has fat in it: the least of the shared scans, cropped to the spine, is 6 % of the voxels."""
+"""Every trunk has fat in it: of four scans, cropped to the spine, the least has 15 % of its voxels."""
 BONE_HU = 300.0
 
 
