@@ -198,12 +198,28 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Cannula:
-    """A straight transpedicular cannula: from the entry on the bone to the target inside the body, RAS mm."""
+    """A transpedicular cannula: from the entry on the bone to the target inside the body, RAS mm.
+
+    Attributes:
+        side: "left" | "right": the pedicle that it goes through.
+        diameter_mm: outer.
+        name: how it came about: "transferred" from the template, "safest" in this vertebra, "unipedicular" (one that
+            reaches the midline), "drawn" on the X-rays or in 3D, "curved".
+        via_mm: (k, 3) points between entry and target of a path that is not straight; None for a straight one.
+    """
 
     side: str
     entry_mm: np.ndarray
     target_mm: np.ndarray
     diameter_mm: float
+    name: str = "transferred"
+    via_mm: np.ndarray | None = None
+
+    @property
+    def path_mm(self) -> np.ndarray:
+        """(k + 2, 3) RAS mm: entry, what lies between, target."""
+        between = np.zeros((0, 3)) if self.via_mm is None else self.via_mm
+        return np.vstack([self.entry_mm, between, self.target_mm])
 
 
 @dataclass(frozen=True)
@@ -218,6 +234,9 @@ class Safety:
         breach_direction: where it breaches, or "".
         checks: textbook check to passed or not.
         numbers: the rest, by name with unit suffix (isthmus, tip depth, angles, lengths, largest gauge).
+        status: "measured", or why nothing could be: then every number is NaN or missing, the grade is "" and no check
+            has passed. One of ``UNMEASURED``.
+        reason: a sentence for whatever is not "measured".
     """
 
     clearance_mm: float
@@ -227,11 +246,61 @@ class Safety:
     breach_direction: str
     checks: Mapping[str, bool]
     numbers: Mapping[str, float | str | None] = field(default_factory=dict)
+    status: str = "measured"
+    reason: str = ""
+
+
+UNMEASURED: Mapping[str, str] = {
+    "no_path": "entry and target are the same point",
+    "outside_bone": "the path does not touch the vertebra",
+    "open_surface": "the surface is not closed",
+    "no_pedicle": "the surface has no pedicle at this place",
+}
+"""``Safety.status`` of a cannula that could not be measured, and what it means."""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """What may be in truth, given how uncertain the fit is.
+
+    Attributes:
+        breach_probability: that the cannula's wall leaves the pedicle.
+        margin_probability: that it keeps a millimetre everywhere in the pedicle.
+        clearance_mm: percentile ("5", "50", "95") to the smallest clearance there.
+        stations_mm: (s,) along the path from the entry, through the pedicle.
+        tube_mm: (s,) radius around the path that is inside bone with 95 % probability, 0 where not even the axis is.
+    """
+
+    breach_probability: float
+    margin_probability: float
+    clearance_mm: Mapping[str, float]
+    stations_mm: np.ndarray
+    tube_mm: np.ndarray
+
+
+@dataclass(frozen=True)
+class Option:
+    """A cannula that could be taken, with all that is known of it.
+
+    Attributes:
+        words: what it is and, of one that was moved, what moved and what was gained.
+    """
+
+    cannula: Cannula
+    safety: Safety
+    risk: Risk | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One vertebra's result with its cannulas and their safety (same order)."""
+    """One vertebra's result.
+
+    Attributes:
+        cannulas: the one recommended on each side, left then right; what else there is stands in ``options``.
+        safety: theirs, in the same order.
+        options: every cannula that was considered, the recommended among them.
+    """
 
     fitted: FittedVertebra
     vertices_mm: np.ndarray | None = None
@@ -241,3 +310,4 @@ class Plan:
     safety: tuple[Safety, ...] = ()
     pedicle_rims_mm: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Side to (n, 3) RAS mm: the ring around the pedicle's isthmus, which AP shows as its oval."""
+    options: tuple[Option, ...] = ()
