@@ -24,6 +24,9 @@ from .patient.bone import BoneQuality, fill_bone
 PRIMARY_DEG = {"ap": 0.0, "lat": 90.0}
 """Beams in the vertebra's own frame: along its sagittal axis seen from behind, the patient's left on the left, as a
 prone patient is graded (clinical.md); along its transverse axis, anterior on the right."""
+SIDE_LETTERS = {"ap": ("L", "R"), "lat": ("P", "A")}
+SCALE_MM = 20.0
+"""Of the scale bar, true at the vertebra's centre."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,12 @@ def grading_view(name: str, pose: np.ndarray, settings: GradingSettings) -> View
 
 
 def _needle(cannula: Cannula, settings: GradingSettings) -> Rod:
-    entry, target = np.asarray(cannula.entry_mm), np.asarray(cannula.target_mm)
-    along = (target - entry) / np.linalg.norm(target - entry)
+    path = cannula.path_mm
+    along = (path[1] - path[0]) / np.linalg.norm(path[1] - path[0])
     radius = cannula.diameter_mm / 2
     bore = radius - settings.wall_mm if 0 < settings.wall_mm < radius else 0.0
-    points = np.stack([entry - settings.shaft_mm * along, target])
-    return Rod(points, np.array([radius, radius]), "steel", bore, f"{cannula.side} cannula")
+    points = np.vstack([path[0] - settings.shaft_mm * along, path[1:]])
+    return Rod(points, np.full(len(points), radius), "steel", bore, f"{cannula.side} cannula")
 
 
 def _attenuation(patient: Patient, view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +159,8 @@ def save_grading(plan_folder: Path | str, out: Path | str, settings: GradingSett
         pictures = grading_pictures(bones[level], plan.cannulas, vertebra.pose, others, settings)
         for name, picture in pictures.items():
             path = Path(out) / f"grading_{level}_{name}.png"
-            Image.fromarray(titled(picture, f"{level}  {name.upper()}   {_gauges(plan)}   {saved.case_id}")).save(path)
+            words = f"{level}  {name.upper()}   {_gauges(plan)}   {saved.case_id}"
+            Image.fromarray(titled(picture, words, name, settings)).save(path)
             written.append(path)
     return tuple(written)
 
@@ -173,12 +177,23 @@ def _gauges(plan: Plan) -> str:
     return f"cannulas {' and '.join(widths)} mm" if widths else "no cannula"
 
 
-def titled(picture: np.ndarray, words: str) -> np.ndarray:
-    """(height + 24, width) uint8: the picture below a strip with words."""
+def titled(picture: np.ndarray, words: str, name: str, settings: GradingSettings) -> np.ndarray:
+    """(height + 24, width) uint8: the picture below a strip with words, with its sides' letters and a scale.
+
+    Args:
+        name: "ap" or "lat".
+    """
     from matplotlib import font_manager
     from PIL import Image, ImageDraw, ImageFont
 
     strip = Image.new("L", (picture.shape[1], 24), 0)
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 14)
     ImageDraw.Draw(strip).text((8, 4), words, fill=230, font=font)
-    return np.vstack([np.asarray(strip), picture])
+    image = Image.fromarray(picture)
+    pen, (width, height) = ImageDraw.Draw(image), image.size
+    pen.text((8, 6), SIDE_LETTERS[name][0], fill=230, font=font)
+    pen.text((width - 8, 6), SIDE_LETTERS[name][1], fill=230, font=font, anchor="ra")
+    length = SCALE_MM * width / settings.side_mm
+    pen.line((width - 8 - length, height - 10, width - 8, height - 10), fill=230, width=2)
+    pen.text((width - 8, height - 14), f"{SCALE_MM:g} mm", fill=230, font=font, anchor="rd")
+    return np.vstack([np.asarray(strip), np.asarray(image)])

@@ -11,7 +11,7 @@ from PIL import Image
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.io.plan import write_plan
-from SpineDARTLib.simulate.grading import GradingSettings, grading_pictures, grading_view, save_grading
+from SpineDARTLib.simulate.grading import GradingSettings, grading_pictures, grading_view, save_grading, titled
 from SpineDARTLib.simulate.patient.bone import BoneQuality, fill_bone
 from SpineDARTLib.types import Cannula, Case, FittedVertebra, Plan, Status, Vertebra
 from Testing.plan.tubes import rotation, tube_vertebra
@@ -75,6 +75,27 @@ def test_neighbours_are_dimmed(bone):
     picture = grading_pictures(bone, (), POSE, [above], SETTINGS)["lat"].astype(float)
     own, other = picture[70:].max(), picture[:50].max()
     assert 0.3 * own < other < 0.9 * own
+
+
+def test_a_bent_path_shows_as_one(bone):
+    entry, target = placed(np.array(ENDS_MM["left"]))
+    via = (entry + target) / 2 + POSE[:3, :3] @ [-6.0, 0.0, 0.0]
+    bent = Cannula("left", entry, target, 3.0, "curved", via[None])
+    pictures = [
+        grading_pictures(bone, [one], POSE, settings=SETTINGS)["ap"].astype(int) for one in (bent, cannula("left"))
+    ]
+    u, v = np.round(project(via[None], grading_view("ap", POSE, SETTINGS))[0]).astype(int)
+    assert pictures[0][v, u] > pictures[1][v, u] + 40
+
+
+def test_sides_and_scale_are_written():
+    for name, settings in (("ap", SETTINGS), ("lat", GradingSettings(size_px=300))):
+        blank = np.zeros((settings.size_px, settings.size_px), dtype=np.uint8)
+        written = titled(blank, "L3", name, settings)
+        assert written.shape == (settings.size_px + 24, settings.size_px)
+        bar = np.flatnonzero(written[24 + settings.size_px - 10] > 100)
+        assert len(bar) == pytest.approx(20.0 / settings.side_mm * settings.size_px, abs=2)
+        assert (written[24:50, :30] > 100).any() and (written[24:50, -30:] > 100).any()
 
 
 def test_a_pose_that_is_not_rigid(bone):
