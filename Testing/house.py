@@ -15,7 +15,7 @@ LIBRARY = "SpineDARTLib"
 
 FLOORS: dict[str, float] = {
     # 0: words that everybody uses
-    "config": 0, "types": 0, "errors": 0, "resources": 0.5,
+    "config": 0, "planned": 0, "types": 0.1, "errors": 0, "resources": 0.5,
     "geometry": 1,
     # 2: io stands just below atlas, which reads and writes through it
     "io": 2, "atlas": 2.5,
@@ -23,9 +23,9 @@ FLOORS: dict[str, float] = {
     "fit": 4, "plan": 4, "simulate": 4,
     "review": 5, "evaluate": 5, "train": 5,
     # 6: overlay draws what pipeline and scene hand on
-    "overlay": 6, "pipeline": 6.5, "scene": 6.5,
-    "worker": 7, "doctor": 7, "commands": 7, "comparing": 7,
-    "atlas_commands": 7, "simulate_commands": 7, "arguments": 7.2, "cli": 7.5, "__main__": 7.9,
+    "overlay": 6, "drawn_overlay": 6.2, "pipeline": 6.5, "scene": 6.5,
+    "worker": 7.3, "doctor": 7, "commands": 7, "comparing": 7,
+    "atlas_commands": 7, "simulate_commands": 7, "plan_commands": 7.1, "arguments": 7.2, "cli": 7.5, "__main__": 7.9,
 }  # fmt: skip
 
 ONLY_IN = {"slicer": ("scene",), "qt": (), "ctk": ()}

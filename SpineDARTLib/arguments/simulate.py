@@ -14,7 +14,7 @@ from ..types import LEVELS
 from .common import Common, split_levels
 
 if TYPE_CHECKING:
-    from ..simulate.imaging.views import ViewSettings
+    from ..simulate.imaging.view_settings import ViewSettings
     from ..simulate.supply import Supply
 
 Kind = Literal["ap-lat", "obliques", "random-pair", "random-triple", "suite"]
@@ -110,7 +110,7 @@ class SimulateCases(Simulated):
     """... and of the principal point."""
 
     def run(self) -> int:
-        from ..simulate.imaging.views import ViewSettings
+        from ..simulate.imaging.view_settings import ViewSettings
         from ..simulate_commands import simulate_cases
 
         self.check(number=self.number)
@@ -134,7 +134,7 @@ class SimulateShards(Simulated):
     """Of each patient."""
 
     def run(self) -> int:
-        from ..simulate.imaging.views import ViewSettings
+        from ..simulate.imaging.view_settings import ViewSettings
         from ..simulate_commands import simulate_shards
 
         self.check(patients=self.patients, pictures=self.pictures)

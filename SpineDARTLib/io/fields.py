@@ -113,6 +113,18 @@ def load_json(path: Path) -> Field:
         raise InputError(path, "", error.strerror or error, "a file that can be read") from None
     except UnicodeDecodeError as error:
         raise InputError(path, "", f"bytes that are not UTF-8 at {error.start}", "JSON text in UTF-8") from None
+    return parse_json(text, path)
+
+
+def parse_json(text: str, path: Path) -> Field:
+    """The same of a text.
+
+    Args:
+        path: what complaints call it.
+
+    Raises:
+        InputError: not JSON (with line and column), NaN or Infinity inside, no object.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:

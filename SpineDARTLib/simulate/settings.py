@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .imaging.settings import ImagingSettings
-from .imaging.views import ViewSettings
+from .imaging.view_settings import ViewSettings
 from .patient.body import BodySettings
 from .patient.bone import BoneSettings
 from .patient.ct import CtSettings

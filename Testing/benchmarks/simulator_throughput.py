@@ -16,7 +16,7 @@ from itertools import islice
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from SpineDARTLib.simulate.feed import feed
-from SpineDARTLib.simulate.imaging.views import ViewSettings
+from SpineDARTLib.simulate.imaging.view_settings import ViewSettings
 from SpineDARTLib.simulate.settings import SimulationSettings
 from SpineDARTLib.simulate.supply import Supply
 

@@ -10,7 +10,7 @@ import pytest
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.simulate.batch import take_all
-from SpineDARTLib.simulate.imaging.views import ViewSettings
+from SpineDARTLib.simulate.imaging.view_settings import ViewSettings
 from SpineDARTLib.simulate.patient.body import BodySettings
 from SpineDARTLib.simulate.settings import SimulationSettings
 from SpineDARTLib.simulate.supply import Aimed, Supply

@@ -9,7 +9,7 @@ import numpy as np
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.simulate.draw import stream
 from SpineDARTLib.simulate.imaging.labels import LANDMARK_NAMES
-from SpineDARTLib.simulate.imaging.views import ViewSettings
+from SpineDARTLib.simulate.imaging.view_settings import ViewSettings
 from SpineDARTLib.simulate.nouns import Patient, TrueVertebra, Volume
 from SpineDARTLib.simulate.patient.grids import empty_volume, inside_mask
 from SpineDARTLib.simulate.settings import SimulationSettings

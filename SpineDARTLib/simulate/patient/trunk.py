@@ -11,6 +11,9 @@ from ...types import LEVELS
 from ..draw import Range, uniform
 from ..nouns import TrueVertebra
 
+WALL_MM = 13.0
+"""Muscle of the belly's wall."""
+
 
 @dataclass(frozen=True)
 class BodySettings:

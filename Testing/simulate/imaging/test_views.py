@@ -9,7 +9,8 @@ import pytest
 
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import angle_between_deg, c_arm_camera, check_camera, decompose_projection, project
-from SpineDARTLib.simulate.imaging.views import KINDS, Arm, Pose, ViewSettings, aim, check_hits, draw_views
+from SpineDARTLib.simulate.imaging.view_settings import ViewSettings
+from SpineDARTLib.simulate.imaging.views import KINDS, Arm, Pose, aim, check_hits, draw_views
 from Testing.simulate.imaging.cameras import ISOCENTRE_MM, camera, two_balls
 
 TARGET_MM = np.array([12.0, -30.0, 210.0])
