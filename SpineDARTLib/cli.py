@@ -22,6 +22,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 from . import __version__
 from .arguments.atlas import Atlas
 from .arguments.common import Common, split_levels
+from .arguments.plan import Draw, Export
 from .arguments.simulate import Simulate
 from .config import Device, PlanSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
@@ -42,8 +43,12 @@ class HowToFit(Common):
     """What computes; auto takes CUDA where there is one."""
     renderer: Renderer = Settings.renderer
     """What draws the vertebrae; auto takes gsplat on CUDA where it is installed."""
-    diameter_mm: float = PlanSettings.cannula_diameter_mm
-    """Outer diameter of the cannulas."""
+    gauge: int = PlanSettings.gauge
+    """Needle: 8, 10, 11, 13 or 15 gauge."""
+    diameter_mm: float | None = PlanSettings.diameter_mm
+    """Outer diameter of the cannulas in place of a gauge's."""
+    unipedicular: bool = PlanSettings.unipedicular
+    """Offer paths that reach the midline from one side, too."""
     seed: int = Settings.seed
     """Of everything random: the same seed gives the same plan."""
 
@@ -51,11 +56,15 @@ class HowToFit(Common):
         """The library's settings.
 
         Raises:
-            InputError: a diameter that no cannula has.
+            InputError: a gauge or a diameter that no cannula has.
         """
-        if not 0.5 <= self.diameter_mm <= 10.0:
+        from .plan.cannula import NEEDLE_DIAMETERS_MM
+
+        if self.gauge not in NEEDLE_DIAMETERS_MM:
+            raise InputError("--gauge", "", self.gauge, ", ".join(map(str, NEEDLE_DIAMETERS_MM)))
+        if self.diameter_mm is not None and not 0.5 <= self.diameter_mm <= 10.0:
             raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
-        cannula = PlanSettings(cannula_diameter_mm=self.diameter_mm)
+        cannula = PlanSettings(self.gauge, self.diameter_mm, self.unipedicular)
         return Settings(self.device, similarity, self.renderer, self.seed, plan=cannula)
 
 
@@ -141,14 +150,27 @@ class Doctor(Common):
         return report()
 
 
+@dataclass(frozen=True)
+class WorkerCommand(Common):
+    """Plan what is asked for on standard input, one JSON object a line, and answer likewise: for 3D Slicer."""
+
+    def run(self) -> int:
+        from .worker import run
+
+        return run()
+
+
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Plan, subcommand("plan")]
+    | Annotated[Draw, subcommand("draw")]
+    | Annotated[Export, subcommand("export")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Benchmark, subcommand("benchmark")]
     | Annotated[Atlas, subcommand("atlas")]
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Doctor, subcommand("doctor")]
+    | Annotated[WorkerCommand, subcommand("worker")]
 )
 
 
@@ -190,7 +212,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"internal error: {what} (--debug shows where; please report it)", INTERNAL)
 
 
-def parse(arguments: Sequence[str]) -> Demo | Plan | Evaluate | Benchmark | Atlas | Simulate | Doctor | int:
+def parse(
+    arguments: Sequence[str],
+) -> Demo | Plan | Draw | Export | Evaluate | Benchmark | Atlas | Simulate | Doctor | WorkerCommand | int:
     """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
     arguments = [*arguments, "--help"] if list(arguments) in ([], ["atlas"], ["simulate"]) else list(arguments)
     description = "Plans vertebroplasty from two X-rays. Not for clinical use."

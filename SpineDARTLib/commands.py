@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,20 @@ from .atlas.model import ShapeModel
 from .config import Settings
 from .errors import InputError
 from .evaluate.compare import as_text, evaluate_plan, evaluate_plans, level_table
+from .evaluate.success import success_words
+from .evaluate.true_anatomy import locate
+from .io.cannulas import recommended
 from .io.case import read_case
 from .io.files import write_atomically
 from .io.plan import check_writable, plain, write_plan
 from .io.truth import read_truth
 from .overlay import WORDS, draw_overlay
-from .pipeline import load_models, plan_case
+from .pipeline import plan_case
 from .plan.anatomy import Anatomy, anatomy_of
+from .plan.words import broken_rules, doubt, needle_name, risk_words, room_words, warning
 from .render.device import choose_device
 from .resources import resource_folder
-from .types import Case, FitState, Plan, Safety
+from .types import Case, FitState, Option, Plan
 
 SAME_SURFACE_MM = 0.05
 """A plan's surface and the model's instance differ by float32 when they are the same."""
@@ -67,9 +71,8 @@ def _plan(folder: Path, out: Path, settings: Settings, levels: Sequence[str] | N
     write_plan(out, case, plans, settings, lambda path: draw_overlay(case, plans, path), extra)
     console = Console()
     console.print(plan_table(plans))
-    for one in plans:
-        if not one.fitted.status.usable:
-            console.print(f"{one.fitted.level}: {one.fitted.reason}", highlight=False, soft_wrap=True)
+    for line in remarks(plans):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     console.print(f"Written to {out}.", highlight=False, soft_wrap=True)
     return plans
 
@@ -128,35 +131,46 @@ def _next(states: Generator[FitState, None, tuple[Plan, ...]]) -> FitState | tup
 
 
 def plan_table(plans: Sequence[Plan]) -> Table:
-    """One row a vertebra: how the fit went and how much room each cannula has."""
+    """One row a vertebra: how the fit went, how much room each recommended cannula has and what rules it breaks."""
     table = Table(title="Plan (not for clinical use)", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("level", "fit", "error", "left cannula", "right cannula", "seconds"):
         table.add_column(heading, no_wrap=True)
     for one in plans:
         quality = one.fitted.quality
-        room = {cannula.side: _room(found) for cannula, found in zip(one.cannulas, one.safety, strict=False)}
+        found = {option.cannula.side: _in_short(option) for option in recommended(one)}
         table.add_row(
             one.fitted.level,
             WORDS[one.fitted.status],
             f"~{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
-            room.get("left", "-"),
-            room.get("right", "-"),
+            found.get("left", "-"),
+            found.get("right", "-"),
             f"{quality.seconds:.1f}" if quality else "-",
         )
     return table
 
 
-def _room(safety: Safety) -> str:
-    if safety.clearance_mm < 0:
-        return f"{safety.breach_direction} breach {-safety.clearance_mm:.1f} mm, {safety.grade}"
-    return f"{safety.clearance_mm:.1f} mm free, {safety.grade}"
+def _in_short(option: Option) -> str:
+    """ "11G: 1.3 mm free, A", and a line each for the risk and for every textbook rule that is broken."""
+    room = f"{needle_name(option.cannula.diameter_mm)}: {room_words(option.safety)}"
+    return "\n".join(filter(None, [room, risk_words(option.risk), *broken_rules(option.safety)]))
+
+
+def remarks(plans: Sequence[Plan]) -> Iterator[str]:
+    """A line for each vertebra without a usable fit and for each cannula that does not, or may not, keep its room."""
+    for one in plans:
+        level = one.fitted.level
+        if not one.fitted.status.usable:
+            yield f"{level}: {one.fitted.reason}"
+        for option in recommended(one):
+            for words in filter(None, (warning(option.cannula, option.safety), doubt(option))):
+                yield f"{level}: {words}"
 
 
 def evaluate(plan_folder: Path, truth: Path, out: Path | None) -> int:
     """Measure a plan against the truth."""
-    models = load_models()
-    found = evaluate_plan(plan_folder, truth, lambda one: anatomy_of_saved(one, models.get(one.fitted.level)))
-    table, text = as_text(level_table(found)), json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
+    found = evaluate_plan(plan_folder, truth, locate)
+    table = as_text(level_table(found)) + "\n\n" + success_words(found["success"])
+    text = json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
     if out is None:
         Console(stderr=True).print(table, highlight=False, soft_wrap=True)
         sys.stdout.write(text)

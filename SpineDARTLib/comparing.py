@@ -15,7 +15,8 @@ from .atlas.model import ShapeModel
 from .config import Settings
 from .evaluate.benchmark import CaseResult, benchmark, find_cases, report, table
 from .evaluate.compare import as_text
-from .evaluate.plots import draw_benchmark
+from .evaluate.plots import draw_benchmark, draw_success
+from .evaluate.success import success_words
 from .io.case import read_case
 from .io.files import check_writable, write_atomically
 from .io.mesh import Mesh
@@ -71,17 +72,18 @@ def _start(plan: Plan, models: Mapping[str, ShapeModel]) -> Mesh:
 
 
 def run_benchmark(folder: Path, out: Path, methods: Sequence[str], settings: Settings, workers: int) -> int:
-    """Run, show the table, write ``benchmark.json``, ``benchmark.txt`` and a picture a method; 1 if a case broke."""
+    """Run, show the table, write ``benchmark.json``, ``benchmark.txt`` and two pictures a method; 1 if a case broke."""
     cases = find_cases(folder)
     check_writable(out)
     results = _run_with_progress(cases, methods, settings, out, workers)
     found = report(results)
-    text = as_text(table(found)) + "\n"
+    text = _words(found)
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "benchmark.json", (json.dumps(plain(found), indent=1) + "\n").encode("utf-8"))
     write_atomically(out / "benchmark.txt", text.encode("utf-8"))
     for method in methods:
         draw_benchmark(results, out / f"{method}.png", method)
+        draw_success(found["methods"][method]["success"], out / f"{method}-cannulas.png", method)
     console = Console()
     console.print(text, highlight=False, soft_wrap=True, end="")
     for line in _remarks(found):
@@ -107,6 +109,14 @@ def _run_with_progress(
             progress.update(task, advance=1, description=f"{result.method} {result.case}")
     # As they came depends on the workers; the report must not.
     return sorted(results, key=lambda result: (list(methods).index(result.method), result.case))
+
+
+def _words(found: Mapping[str, Any]) -> str:
+    """The table of the fits, and for each method that of the cannulas."""
+    parts = [as_text(table(found))]
+    for method, one in found["methods"].items():
+        parts += [f"\nCannulas, {method}", success_words(one["success"])]
+    return "\n".join(parts) + "\n"
 
 
 def _remarks(found: Mapping[str, Any]) -> list[str]:

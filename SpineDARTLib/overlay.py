@@ -6,7 +6,7 @@ around them. No colour is alone: the cannulas carry their letter, a breach its w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from scipy.ndimage import gaussian_filter
 
 from . import __version__
 from .geometry.camera import project, project_with_depth
+from .io.cannulas import recommended
+from .plan.words import broken_rules, needle_name, risk_words, room_words
 from .types import Cannula, Case, Plan, Safety, Status, View
 
 # Okabe and Ito's colours, told apart by the colour-blind (2008), lightened for a dark ground.
@@ -44,9 +46,12 @@ CONTEXT_MM = 18.0
 """Shown around the vertebrae."""
 SHAFT_MM = 16.0
 """How much of the cannula is drawn behind its entry."""
+DIFFERENT_MM = 1.0
+"""A transferred cannula is shown where the recommended one differs by more at either end."""
 SUPERSAMPLE = 4
 KEY = (
-    "outline: fitted surface · dotted ring: pedicle · band: cannula at its true thickness, dot at its tip · +: landmark"
+    "outline: fitted surface · dotted ring: pedicle · band: cannula at its true thickness, dot at its tip"
+    " · dashed: as transferred · +: landmark"
 )
 
 
@@ -142,10 +147,25 @@ def _draw_vertebra(axes: Axes, view: View, box: _Box, plan: Plan, colour: str) -
     if plan.landmarks_mm:
         marks = project(np.stack(list(plan.landmarks_mm.values())), view)
         axes.plot(*marks.T, "+", color=LANDMARK, markersize=4, markeredgewidth=0.6, alpha=0.8)
+    for cannula in _left_behind(plan):
+        path = project(cannula.path_mm, view)
+        axes.plot(*path.T, color=CANNULA_COLOURS[cannula.side], linewidth=0.9, alpha=0.9, linestyle=(0, (4, 3)))
     safety: list[Safety | None] = [*plan.safety, *[None] * len(plan.cannulas)]
     for cannula, found in zip(plan.cannulas, safety, strict=False):
         _draw_cannula(axes, view, box, cannula, found)
     _draw_name(axes, view, box, plan, colour)
+
+
+def _left_behind(plan: Plan) -> Iterator[Cannula]:
+    """The transferred cannulas from which the recommended ones differ enough to see."""
+    chosen = {cannula.side: cannula for cannula in plan.cannulas}
+    for option in plan.options:
+        one, other = option.cannula, chosen.get(option.cannula.side)
+        if one.name != "transferred" or other is None:
+            continue
+        ends = np.stack([one.entry_mm - other.entry_mm, one.target_mm - other.target_mm])
+        if np.linalg.norm(ends, axis=1).max() > DIFFERENT_MM:
+            yield one
 
 
 def silhouette(points_px: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
@@ -233,18 +253,14 @@ def _words(plan: Plan, colour: str) -> list[tuple[str, str, bool]]:
     """Lines of text of one vertebra: words, colour, whether it is a heading."""
     fitted = plan.fitted
     rows = [(f"{fitted.level}  {WORDS[fitted.status]}", colour, True)]
-    for cannula, safety in zip(plan.cannulas, plan.safety, strict=False):
-        breach = safety.clearance_mm < 0
-        rows.append((_room(cannula, safety), BREACH if breach else CANNULA_COLOURS[cannula.side], False))
+    for option in recommended(plan):
+        cannula, safety = option.cannula, option.safety
+        colour = BREACH if safety.clearance_mm < 0 else CANNULA_COLOURS[cannula.side]
+        start = f"{cannula.side[0].upper()} {needle_name(cannula.diameter_mm)}"
+        rows.append((f"{start}: {room_words(safety)}", colour, False))
+        more = filter(None, [risk_words(option.risk), *broken_rules(safety)])
+        rows += [(f"   {words}", QUIET, False) for words in more]
     return [*rows, ("", QUIET, False)]
-
-
-def _room(cannula: Cannula, safety: Safety) -> str:
-    """ "L 5.0 mm: 1.2 mm free, A" or "R 5.0 mm: medial breach 0.8 mm, B"."""
-    start = f"{cannula.side[0].upper()} ⌀{cannula.diameter_mm:.1f}"
-    if safety.clearance_mm < 0:
-        return f"{start}: {safety.breach_direction} breach {-safety.clearance_mm:.1f} mm, {safety.grade}"
-    return f"{start}: {safety.clearance_mm:.1f} mm free, {safety.grade}"
 
 
 def _draw_missing(axes: Axes, plan: Plan, click: tuple[float, float] | None, box: _Box, colour: str) -> None:

@@ -51,14 +51,14 @@ def quick(monkeypatch, sample, models):
             missing = seed.level in lost
             status = Status.NOT_INITIALISED if missing else Status.CONVERGED
             reason = f"{seed.level} was not found: click its centre in both views" if missing else ""
-            start = replace(vertebra, scale=1.1)
+            start = replace(vertebra, scale=0.8)
             fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra, start)
             found.append(plan_vertebra(fitted, model, settings.plan))
         return tuple(found)
 
     for module in (commands, comparing):
         monkeypatch.setattr(module, "plan_case", plan_case)
-        monkeypatch.setattr(module, "load_models", lambda without=(): models)
+    monkeypatch.setattr(comparing, "load_models", lambda without=(): models)
     return lost
 
 
@@ -71,6 +71,19 @@ def test_plan_writes_a_folder_and_says_what_it_found(quick, sample, tmp_path, ca
     assert {"overlay.png", "history.npz", "L2.stl", "L4_right.mrk.json"} <= {path.name for path in out.iterdir()}
     shown = capsys.readouterr().out
     assert "not for clinical use" in shown.lower() and "L4" in shown
+
+
+def test_needles_are_chosen_by_gauge_and_what_does_not_fit_is_said(quick, sample, tmp_path, capsys):
+    out = tmp_path / "plan"
+    assert main(["plan", str(sample), "--out", str(out), "--levels", "L2", "--gauge", "13"]) == 0
+    assert "13G: " in capsys.readouterr().out
+    written = json.loads((out / "plan.json").read_text(encoding="utf-8"))
+    assert written["vertebrae"][0]["cannulas"][0]["diameter_mm"] == 2.41
+    thick = ["--levels", "L2", "--gauge", "8", "--diameter-mm", "9.5", "--unipedicular"]
+    assert main(["plan", str(sample), "--out", str(tmp_path / "thick"), *thick]) == 0
+    said = capsys.readouterr().out
+    assert "9.5 mm: " in said and "breach" in said
+    assert "L2: left: no transpedicular path keeps 1 mm round a 9.5 mm needle (it breaches by " in said
 
 
 def test_one_lost_vertebra_leaves_the_others_and_exit_1(quick, sample, tmp_path, capsys):
@@ -90,7 +103,8 @@ def test_demo_and_evaluate(quick, sample, tmp_path, capsys):
     found = json.loads(said.out)
     assert set(found["levels"]) == {"L2", "L3", "L4"}
     assert found["levels"]["L3"]["dice"] > 0.7
-    assert set(found["levels"]["L3"]["cannulas_in_truth"]) == {"left", "right"}
+    assert {one["side"] for one in found["levels"]["L3"]["cannulas"]} == {"left", "right"}
+    assert found["success"]["methods"]["transferred"]["11G"]["overall"]["vertebrae"] == 3
     assert "Dice" in said.err
     assert main(["evaluate", str(out), "--truth", str(sample), "--out", str(tmp_path / "found.json")]) == 0
     assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == found
@@ -135,6 +149,9 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{tmp}/x", "--levels", "T4"], ["--levels", "T4", "L2"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "-3"], ["--diameter-mm", "-3"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "nan"], ["--diameter-mm", "nan"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "0"], ["--diameter-mm", "0.5 to 10 mm"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--gauge", "12"], ["--gauge", "12", "11, 13"]),
+        (["benchmark", "{tmp}", "--gauge", "0"], ["--gauge", "8, 10"]),
         (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
         (["plan", "{sample}", "--out", "{tmp}"], ["other files"]),
         (["evaluate", "{tmp}/nowhere", "--truth", "{sample}"], ["nowhere"]),

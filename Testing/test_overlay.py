@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from SpineDARTLib.geometry.camera import c_arm_camera, project
-from SpineDARTLib.overlay import BREACH, LEFT, RIGHT, VERTEBRA, draw_overlay, silhouette
-from SpineDARTLib.types import Cannula, Case, FittedVertebra, Plan, Safety, Seed, Status, View
+from SpineDARTLib.overlay import BREACH, LEFT, RIGHT, VERTEBRA, _words, draw_overlay, silhouette
+from SpineDARTLib.types import Cannula, Case, FittedVertebra, Option, Plan, Safety, Seed, Status, View
 from Testing.plan.tubes import HALF_HEIGHT, HALF_WIDTH, HEIGHT, OFFSET, tube_vertebra
 
 SPACING = (0.6, 0.6)
@@ -89,6 +90,37 @@ def test_red_means_breach(tmp_path, plan):
     safe = Plan(plan.fitted, plan.vertices_mm, plan.faces, {}, plan.cannulas, (safety(1.3, ""), safety(0.4, "")))
     draw_overlay(Case("made-up", (view("AP", 180.0), view("LAT", 90.0))), (safe,), tmp_path / "overlay.png")
     assert near(np.asarray(Image.open(tmp_path / "overlay.png").convert("RGB")), BREACH) == 0
+
+
+def test_the_transferred_path_shows_dashed_where_the_recommended_one_left_it(tmp_path, plan):
+    right, found = plan.cannulas[1], plan.safety[0]
+
+    def picture(start: Cannula) -> np.ndarray:
+        chosen = replace(right, name="safest")
+        options = (Option(start, found), Option(chosen, found))
+        drawn = replace(plan, cannulas=(chosen,), safety=(found,), options=options)
+        draw_overlay(Case("made-up", (view("AP", 180.0),)), (drawn,), tmp_path / "overlay.png")
+        return np.asarray(Image.open(tmp_path / "overlay.png").convert("RGB"))
+
+    here = picture(replace(right, target_mm=right.target_mm + [0.6, 0.0, 0.0]))
+    away = picture(replace(right, target_mm=right.target_mm + [0.0, 0.0, 9.0]))
+    added = away[np.abs(away.astype(int) - here).max(-1) > 40]
+    assert 60 < len(added) < 5000  # a thin line, and nothing else
+    assert near(added, RIGHT, 70) > 0.4 * len(added)
+
+
+def test_words_of_the_panel_name_needle_room_and_broken_rules(plan):
+    broken = replace(plan.safety[0], checks={"within_pedicle": True, "mid_height": False})
+    missing = Safety(float("nan"), {}, float("nan"), "", "", {}, {}, "no_pedicle", "No pedicle here.")
+    words = _words(replace(plan, safety=(broken, missing)), VERTEBRA[0])
+    assert [row[0].strip() for row in words[1:4]] == [
+        "L 8G: 1.3 mm free, A",
+        "tip off mid-height",
+        "R 8G: not measured: No pedicle here.",
+    ]
+    assert BREACH not in {row[1] for row in words}
+    thin = replace(plan, cannulas=(replace(plan.cannulas[1], diameter_mm=3.05),), safety=plan.safety[1:])
+    assert _words(thin, VERTEBRA[0])[1][:2] == ("R 11G: medial breach 2.4 mm, C", BREACH)
 
 
 def test_a_case_without_any_result_still_has_a_picture(tmp_path):

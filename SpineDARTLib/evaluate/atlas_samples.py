@@ -16,10 +16,11 @@ from ..atlas.intersections import self_intersections
 from ..atlas.measure import Measure
 from ..atlas.mesh import edges_of
 from ..atlas.model import ShapeModel
-from ..plan.anatomy import Anatomy, anatomy_of, isthmus
+from ..plan.anatomy import anatomy_of
 from ..plan.cannula import NEEDLE_DIAMETERS_MM, REFERENCE_DIAMETER_MM, transfer
+from ..plan.corridor import clearances
+from ..plan.surface import prepare
 from ..types import SIDES
-from .atlas_corridor import axis_to_wall
 
 LIMIT_SD = 2.0
 GAUGES_MM: Mapping[str, float] = {"5 mm": REFERENCE_DIAMETER_MM, "11G": NEEDLE_DIAMETERS_MM[11]}
@@ -117,12 +118,11 @@ def look_over(
 
 def _pedicles(vertices: np.ndarray, model: ShapeModel) -> tuple[list[float], list[float]]:
     """Width and the cannula's room, left and right."""
-    anatomy: Anatomy = anatomy_of(vertices, model, np.eye(4))
-    width = [isthmus(vertices, model.faces, anatomy, side)["width_mm"] for side in SIDES]
-    room = [
-        axis_to_wall(vertices, model.faces, one.entry_mm, one.target_mm, anatomy, one.side)
-        for one in transfer(vertices, model, REFERENCE_DIAMETER_MM)
-    ]
+    surface = prepare(vertices, model.faces, anatomy_of(vertices, model, np.eye(4)))
+    narrowest = [surface.isthmus[side] for side in SIDES]
+    width = [np.nan if one is None else one.width_mm for one in narrowest]
+    cannulas = transfer(vertices, model, REFERENCE_DIAMETER_MM)
+    room = [float(clearances(one, [surface])[0]) + REFERENCE_DIAMETER_MM / 2 for one in cannulas]
     return width, room
 
 

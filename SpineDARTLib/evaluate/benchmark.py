@@ -23,8 +23,10 @@ from ..io.mesh import Mesh
 from ..io.plan import plain
 from ..io.truth import read_subject, read_truth
 from ..types import Plan
-from .compare import evaluate_level, summarise
+from .cannulas import success
+from .compare import evaluate_level, judge_level, summarise
 from .metrics import compare_surfaces
+from .true_anatomy import locate
 
 WORSE = 0.02
 """Loss of Dice against the start that counts as having been made worse."""
@@ -138,6 +140,7 @@ def measure(case: Path, method: str, planner: Planner) -> Iterator[dict[str, Any
             continue
         row = {"case": case.name, "kind": kind, "subject": subject, "level": level, "method": method, "seen": seen}
         row |= evaluate_level(plan, truth.surfaces[level], truth.poses.get(level))
+        row |= judge_level(plan, truth, locate)
         if level in starts:
             row["dice_before"] = compare_surfaces(starts[level], truth.surfaces[level]).dice
         quality = plan.fitted.quality
@@ -160,7 +163,7 @@ def group_of(row: Mapping[str, Any]) -> str:
 
 def report(results: Sequence[CaseResult]) -> dict[str, Any]:
     """All figures of a run, JSON-ready: by method and group, failures, vertebrae made worse, how good the confidence
-    is."""
+    is, how many are planned with success."""
     methods: dict[str, Any] = {}
     for method in dict.fromkeys(result.method for result in results):
         rows = [row for result in results if result.method == method for row in result.rows]
@@ -176,6 +179,7 @@ def report(results: Sequence[CaseResult]) -> dict[str, Any]:
                 if row.get("dice", 0.0) < row.get("dice_before", 0.0) - WORSE
             ],
             "confidence": _confidence(rows),
+            "success": success(rows),
         }
     errors = [
         {"case": result.case, "method": result.method, "error": result.error} for result in results if result.error

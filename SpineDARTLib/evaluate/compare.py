@@ -11,11 +11,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..io.mesh import Mesh
-from ..io.plan import plain, read_plan
+from ..io.plan import read_plan
 from ..io.truth import Truth, read_truth
 from ..plan.anatomy import Anatomy
-from ..plan.safety import assess
-from ..types import LEVELS, Plan, Status
+from ..types import LEVELS, Plan
+from .cannulas import FAILURES, judge, success
 from .metrics import compare_surfaces, pose_error
 
 METRICS = ("dice", "nsd_1mm", "nsd_2mm", "hd95_mm", "assd_mm")
@@ -24,39 +24,34 @@ METRICS = ("dice", "nsd_1mm", "nsd_2mm", "hd95_mm", "assd_mm")
 FAILED_AS_ZERO = ("dice", "nsd_1mm", "nsd_2mm")
 """A failure counts as 0 in these; a distance to nothing is not a number, so distances know the reconstructed only."""
 
-FAILURES = (Status.NOT_INITIALISED, Status.DIVERGED)
+Locate = Callable[[str, Truth], Anatomy | None]
+"""Where the pedicles of a level's true surface are; None where nobody knows (``true_anatomy.locate``)."""
 
 
-AnatomyOf = Callable[[Plan], Anatomy | None]
-"""Where the pedicles of a fitted vertebra are (``plan.anatomy.anatomy_of`` with the model that it was fitted with)."""
-
-
-def evaluate_plan(
-    plan_folder: Path | str, truth_folder: Path | str, anatomy_of_plan: AnatomyOf | None = None
-) -> dict[str, Any]:
+def evaluate_plan(plan_folder: Path | str, truth_folder: Path | str, locate: Locate | None = None) -> dict[str, Any]:
     """Measure every planned level whose truth is known.
 
     Args:
-        anatomy_of_plan: where given, each cannula is assessed in the true surface too. Note that the vertices of a plan
-            that was read back are not in the model's order: place the model's instance anew.
+        locate: where given, each cannula is judged in the true vertebra too.
 
     Returns:
         JSON-ready: ``case_id``, ``subject``, ``levels`` (level to its figures, see ``evaluate_level``), ``summary``
-        (see ``summarise``), ``without_truth`` and ``not_planned`` (levels on one side only; they count nowhere).
+        (see ``summarise``), with ``locate`` also ``success`` (see ``cannulas.success``), ``without_truth`` and
+        ``not_planned`` (levels on one side only; they count nowhere).
 
     Raises:
         InputError: an unreadable folder, or no level in common.
     """
     saved = read_plan(plan_folder)
     truth = read_truth(truth_folder)
-    return evaluate_plans(saved.case_id, saved.plans, truth, anatomy_of_plan, str(plan_folder))
+    return evaluate_plans(saved.case_id, saved.plans, truth, locate, str(plan_folder))
 
 
 def evaluate_plans(
     case_id: str,
     plans: Sequence[Plan],
     truth: Truth,
-    anatomy_of_plan: AnatomyOf | None = None,
+    locate: Locate | None = None,
     where: str = "plan",
 ) -> dict[str, Any]:
     """The same for plans that are in memory."""
@@ -67,9 +62,8 @@ def evaluate_plans(
         if level not in truth.surfaces:
             continue
         levels[level] = evaluate_level(plan, truth.surfaces[level], truth.poses.get(level))
-        anatomy = anatomy_of_plan(plan) if anatomy_of_plan and levels[level]["reconstructed"] else None
-        if anatomy is not None:
-            levels[level]["cannulas_in_truth"] = cannulas_in_truth(plan, truth.surfaces[level], anatomy)
+        if locate is not None:
+            levels[level] |= judge_level(plan, truth, locate)
     if not levels:
         raise InputError(where, "vertebrae", ", ".join(planned) or "none", "a level of the truth: " + _named(truth))
     return {
@@ -77,6 +71,7 @@ def evaluate_plans(
         "subject": truth.subject,
         "levels": levels,
         "summary": summarise(levels.values()),
+        **({} if locate is None else {"success": success({"level": name, **row} for name, row in levels.items())}),
         "without_truth": [level for level in planned if level not in truth.surfaces],
         "not_planned": [level for level in truth.surfaces if level not in planned],
     }
@@ -102,9 +97,14 @@ def evaluate_level(plan: Plan, true_surface: Mesh, true_pose: np.ndarray | None 
     return result
 
 
-def cannulas_in_truth(plan: Plan, true_surface: Mesh, anatomy: Anatomy) -> dict[str, Any]:
-    """Side to the safety (types.Safety, as JSON) that the planned cannula has in the true vertebra."""
-    return {cannula.side: plain(assess(cannula, *true_surface, anatomy)) for cannula in plan.cannulas}
+def judge_level(plan: Plan, truth: Truth, locate: Locate) -> dict[str, Any]:
+    """``cannulas``: each of the plan's in the true vertebra (see ``cannulas.judge``), none where nothing was planned;
+    without the key where it is not known where the true pedicles are."""
+    level = plan.fitted.level
+    if not (plan.options or plan.cannulas):
+        return {"cannulas": []}
+    anatomy = locate(level, truth)
+    return {} if anatomy is None else {"cannulas": judge(plan, truth.surfaces[level], anatomy)}
 
 
 def summarise(results: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

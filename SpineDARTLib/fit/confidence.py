@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..config import Settings
 from ..geometry.camera import project
 from ..types import Case, Evidence, FitState, FittedVertebra, Quality, Status, Vertebra
 from .initialise import Starts
+from .posterior import posterior_of
 
 FAR_MM = 25.0
 """A fit that ends further than this from its clicks sits on a neighbour (half a lumbar spacing is 16 mm)."""
@@ -57,11 +59,9 @@ def conclude(
             spread_mm=evidence.spread_mm,
         )
         surface = status is not Status.DIVERGED
-        results.append(
-            FittedVertebra(
-                level, status, reason, vertebra if surface else None, start, quality, _history(history, place)
-            )
-        )
+        found = vertebra if surface else None
+        one = FittedVertebra(level, status, reason, found, start, quality, _history(history, place))
+        results.append(replace(one, posterior=posterior_of(one)))
     return tuple(results)
 
 

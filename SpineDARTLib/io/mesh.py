@@ -14,7 +14,7 @@ from ..errors import InputError
 Mesh = tuple[np.ndarray, np.ndarray]
 """vertices (n, 3) RAS mm float64; faces (f, 3) vertex indices int64."""
 
-HEADER = "SpineDART SPACE=RAS"
+HEADER = "SpineDART, not for clinical use. SPACE=RAS"
 """3D Slicer takes a mesh that does not say SPACE=RAS to be LPS."""
 
 READERS = {

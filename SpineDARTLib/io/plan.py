@@ -15,7 +15,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..types import LEVELS, SIDES, Cannula, Case, FittedVertebra, Plan, Quality, Safety, Status, Vertebra
+from ..types import LEVELS, Case, FittedVertebra, Option, Plan, Quality, Status, Vertebra
+from .cannulas import file_stems, number_or_nan, option_to_json, read_option, recommended
 from .fields import Field, load_json
 from .files import check_writable as check_folder
 from .files import new_folder
@@ -69,7 +70,7 @@ def write_plan(
     """
     folder = Path(folder)
     check_writable(folder)
-    with new_folder(folder, FILE_NAME, _earlier_files(folder)) as target:
+    with new_folder(folder, FILE_NAME, listed_files(folder / FILE_NAME)) as target:
         vertebrae = [_write_vertebra(target, plan) for plan in plans]
         _write_history(target, plans)
         if callable(overlay):
@@ -113,10 +114,10 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _earlier_files(folder: Path) -> tuple[str, ...]:
-    """The names that an earlier plan there lists as its own."""
+def listed_files(file: Path) -> tuple[str, ...]:
+    """The names that the contents of an earlier folder of its kind list as its own; none where there is no such."""
     try:
-        names = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["files"]
+        names = json.loads(file.read_text(encoding="utf-8"))["files"]
         return tuple(name for name in names if isinstance(name, str))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
@@ -129,9 +130,8 @@ def _write_vertebra(folder: Path, plan: Plan) -> dict[str, Any]:
     if plan.vertices_mm is not None and plan.faces is not None:
         mesh = f"{level}.stl"
         write_mesh(folder / mesh, plan.vertices_mm, outward(plan.vertices_mm, plan.faces))
-    safety = list(plan.safety) + [None] * (len(plan.cannulas) - len(plan.safety))
-    for cannula in plan.cannulas:
-        write_json(folder / f"{level}_{cannula.side}.mrk.json", cannula_markup(level, cannula))
+    for stem, option in file_stems(plan).items():
+        write_json(folder / f"{stem}.mrk.json", cannula_markup(fitted, option))
     return {
         "level": level,
         "status": fitted.status,
@@ -144,7 +144,8 @@ def _write_vertebra(folder: Path, plan: Plan) -> dict[str, Any]:
         "landmarks": {name: point for name, point in plan.landmarks_mm.items() if np.isfinite(point).all()},
         "pedicle_rims": plan.pedicle_rims_mm,
         "quality": fitted.quality,
-        "cannulas": [{**plain(cannula), "safety": found} for cannula, found in zip(plan.cannulas, safety, strict=True)],
+        "cannulas": [option_to_json(option) for option in recommended(plan)],
+        "options": [option_to_json(option) for option in plan.options],
     }
 
 
@@ -191,7 +192,7 @@ def _read_history(path: Path) -> dict[str, dict[str, np.ndarray]]:
 def _read_vertebra(entry: Field, history: Mapping[str, Mapping[str, np.ndarray]]) -> Plan:
     level = entry.child("level").text(LEVELS)
     status = Status(entry.child("status").text([status.value for status in Status]))
-    start, quality, mesh = entry.optional("start"), entry.optional("quality"), entry.optional("mesh")
+    start, quality, mesh = (entry.optional(key) for key in ("start", "quality", "mesh"))
     fitted = FittedVertebra(
         level,
         status,
@@ -206,11 +207,13 @@ def _read_vertebra(entry: Field, history: Mapping[str, Mapping[str, np.ndarray]]
     points = {name: point.numbers(3) for name, point in landmarks.named().items()} if landmarks else {}
     rims = entry.optional("pedicle_rims")
     ovals = {side: rim.numbers(len(rim.items()), 3) for side, rim in rims.named().items()} if rims else {}
-    listed = entry.optional("cannulas")
-    items = listed.items() if listed else []
-    found = [item.optional("safety") for item in items]
-    safety = tuple(_read_safety(item) for item in found if item is not None)
-    return Plan(fitted, vertices, faces, points, tuple(_read_cannula(item) for item in items), safety, ovals)
+    chosen, options = (_read_options(entry.optional(key)) for key in ("cannulas", "options"))
+    cannulas, safety = tuple(one.cannula for one in chosen), tuple(one.safety for one in chosen)
+    return Plan(fitted, vertices, faces, points, cannulas, safety, ovals, options)
+
+
+def _read_options(entry: Field | None) -> tuple[Option, ...]:
+    return () if entry is None else tuple(read_option(item) for item in entry.items())
 
 
 def _read_pose(entry: Field, level: str) -> Vertebra | None:
@@ -221,35 +224,11 @@ def _read_pose(entry: Field, level: str) -> Vertebra | None:
     return Vertebra(level, entry.child("pose").numbers(4, 4), entry.child("scale").number(above=0.0), values)
 
 
-def _read_cannula(entry: Field) -> Cannula:
-    ends = (entry.child("entry_mm").numbers(3), entry.child("target_mm").numbers(3))
-    return Cannula(entry.child("side").text(SIDES), *ends, entry.child("diameter_mm").number(above=0.0))
-
-
 def _read_quality(entry: Field) -> Quality:
     numbers = ("predicted_surface_distance_mm", "mahalanobis", "seconds", "spread_mm")
     tables = ("reprojection_error_px", "silhouette_overlap", "similarity")
-    known: dict[str, Any] = {name: _number_or_nan(entry, name) for name in numbers}
+    known: dict[str, Any] = {name: number_or_nan(entry, name) for name in numbers}
     for name in tables:
         table = entry.optional(name)
-        known[name] = {key: _number_or_nan(table, key) for key in table.members()} if table else {}
+        known[name] = {key: number_or_nan(table, key) for key in table.members()} if table else {}
     return Quality(**known, iterations=entry.child("iterations").index())
-
-
-def _read_safety(entry: Field) -> Safety:
-    directions, checks, numbers = (entry.child(key) for key in ("clearance_by_direction_mm", "checks", "numbers"))
-    return Safety(
-        _number_or_nan(entry, "clearance_mm"),
-        {key: _number_or_nan(directions, key) for key in directions.members()},
-        _number_or_nan(entry, "position"),
-        entry.child("grade").text(),
-        str(entry.members().get("breach_direction") or ""),
-        {key: bool(value) for key, value in checks.members().items()},
-        numbers.members(),
-    )
-
-
-def _number_or_nan(entry: Field, key: str) -> float:
-    """NaN was written as null."""
-    found = entry.optional(key)
-    return math.nan if found is None else found.number()

@@ -7,6 +7,7 @@ from scipy.optimize import linprog
 
 from ..atlas.model import ShapeModel
 from ..atlas.sections import first_exit
+from ..config import PlanSettings
 from ..types import SIDES, Cannula
 from .sections import compass, cut, look
 
@@ -35,6 +36,22 @@ MOVE_COST = 0.02
 
 STEP_MM = 0.5
 """Distance between the planes in which the pedicle's walls are looked for."""
+
+
+def needle_diameter_mm(settings: PlanSettings) -> float:
+    """The outer diameter that settings ask for.
+
+    Raises:
+        ValueError: a gauge that is not in ``NEEDLE_DIAMETERS_MM``, a diameter that is not more than 0.
+    """
+    if settings.diameter_mm is not None:
+        if not 0 < settings.diameter_mm < np.inf:
+            raise ValueError(f"got a cannula diameter of {settings.diameter_mm:g} mm; expected more than 0")
+        return float(settings.diameter_mm)
+    if settings.gauge not in NEEDLE_DIAMETERS_MM:
+        known = ", ".join(map(str, NEEDLE_DIAMETERS_MM))
+        raise ValueError(f"got a needle of {settings.gauge} gauge; expected one of {known}")
+    return NEEDLE_DIAMETERS_MM[settings.gauge]
 
 
 def transfer(vertices_mm: np.ndarray, model: ShapeModel, diameter_mm: float) -> tuple[Cannula, Cannula]:

@@ -1,25 +1,22 @@
-"""How safe a cannula is in a given surface: its wall's distance to the bone in the pedicle, and textbook checks."""
+"""How safe a cannula is in a given surface: its wall's distance to the bone's, and the textbook's checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..types import Cannula, Safety
-from .anatomy import Anatomy, isthmus
+from .anatomy import Anatomy, Isthmus
 from .cannula import REFERENCE_DIAMETER_MM, largest_gauge
-from .sections import Section, compass, cut, look, nearest
-from .tip import tip_numbers
+from .corridor import DIRECTIONS, Corridor, clearances, corridor
+from .surface import PreparedSurface
+from .tip import Tip, angles_deg, tip_of
 
-STEP_MM = 0.5
-"""Distance between the planes in which the cannula's wall is measured."""
+__all__ = ["assess", "clearances", "gertzbein_robbins", "CHECKS", "NUMBERS"]
 
 MARGIN_MM = 1.0
 """What the largest gauge keeps on all sides."""
-
-DIRECTIONS: tuple[str, ...] = ("medial", "superior", "lateral", "inferior")
-"""In the order of ``compass(4)`` in the plane across the path."""
 
 GRADES = ((0.0, "A"), (2.0, "B"), (4.0, "C"), (6.0, "D"))
 """Breach in mm up to which a grade reaches: A none, B < 2, C 2-4, D 4-6, E 6 and more (Gertzbein and Robbins 1990)."""
@@ -30,56 +27,55 @@ ANTERIOR_THIRD = 2.0 / 3.0
 MID_HEIGHT = (1.0 / 3.0, 2.0 / 3.0)
 """Near mid-height: the middle third between the endplates."""
 
+REACHES_MIDLINE_MM = 3.0
+"""A single cannula's tip is this near to the midline: two would stop short of it (``cannula.TARGET_MIDLINE_MM``)."""
 
-@dataclass(frozen=True)
-class Corridor:
-    """The smallest distances from a path to the bone's wall within the pedicle, whatever runs along the path.
+ENTRY_REACH_MM = 5.0
+"""How far outside of the pedicle's oval on AP an entry may lie: at its rim, and laterally of it by what a convergent
+path moves between there and the isthmus. Our choice; transferred cannulas of seven people enter between 2 mm inside and
+3 mm outside of it (5th and 95th percentile)."""
 
-    Attributes:
-        distance_mm: the smallest signed distance of the axis to the wall, negative outside the bone.
-        position: where along entry-to-target (0 to 1) it is.
-        direction: which wall it is, or, outside, through which it went.
-        by_direction_mm: "medial" | "lateral" | "superior" | "inferior" to the smallest towards that wall.
-    """
+CHECKS = (
+    "within_pedicle", "within_body", "anterior_third", "mid_height", "short_of_anterior_wall", "own_side_of_midline",
+    "posterior_wall_before_medial_wall", "entry_on_pedicle", "entry_lateral_and_cranial",
+)  # fmt: skip
+"""The textbook's rules; "reaches_midline" stands in for "own_side_of_midline" of one that is ``ONE_SIDED``."""
 
-    distance_mm: float
-    position: float
-    direction: str
-    by_direction_mm: dict[str, float]
+ONE_SIDED = ("unipedicular", "curved")
+"""Names of cannulas of which one is enough: they reach the midline."""
+
+NUMBERS = (
+    "diameter_mm", "axis_to_wall_mm", "body_clearance_mm", "body_direction", "isthmus_width_mm", "isthmus_height_mm",
+    "tip_depth_fraction", "tip_height_fraction", "tip_to_midline_mm", "tip_to_anterior_wall_mm", "posterior_wall_mm",
+    "convergence_deg", "sagittal_deg", "path_length_mm", "largest_gauge", "clearance_of_5mm_cylinder_mm",
+    "grade_of_5mm_cylinder",
+)  # fmt: skip
+"""``Safety.numbers``, in the order in which they are written; None is what could not be measured."""
 
 
-def assess(cannula: Cannula, vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy) -> Safety:
+def assess(cannula: Cannula, surface: PreparedSurface) -> Safety:
     """All that clinical.md's `safety` asks for, of a cannula in one vertebra's surface.
 
     Args:
-        vertices_mm: (n, 3) closed surface, RAS mm: the fitted one, or the true one.
-        faces: (f, 3), outward normals.
-        anatomy: where the pedicles and the body are (from the fitted model, also when the surface is the true one).
+        cannula: straight or not.
+        surface: the fitted one, or the true one.
     """
-    found = corridor(cannula, vertices_mm, faces, anatomy)
+    room = corridor(cannula, surface)
+    narrowest = surface.isthmus[cannula.side]
+    if room.status != "measured" or narrowest is None:
+        return _unmeasured(cannula, room)
     radius = cannula.diameter_mm / 2
-    clearance = found.distance_mm - radius
-    narrowest = isthmus(vertices_mm, faces, anatomy, cannula.side)
-    tip = tip_numbers(cannula, vertices_mm, faces, anatomy)
-    reference = found.distance_mm - REFERENCE_DIAMETER_MM / 2
-    gauge = largest_gauge(found.distance_mm, MARGIN_MM)
-    numbers: dict[str, float | str | None] = {
-        "diameter_mm": cannula.diameter_mm,
-        "axis_to_wall_mm": found.distance_mm,
-        "isthmus_width_mm": narrowest["width_mm"],
-        "isthmus_height_mm": narrowest["height_mm"],
-        **tip,
-        "largest_gauge": None if gauge is None else f"{gauge}G",
-        "clearance_of_5mm_cylinder_mm": reference,
-        "grade_of_5mm_cylinder": gertzbein_robbins(reference),
-    }
+    clearance = room.distance_mm - radius
+    tip = tip_of(cannula, surface)
+    by_direction = dict(zip(DIRECTIONS, (room.smallest_mm("pedicle") - radius).tolist(), strict=True))
+    numbers = _numbers(cannula, room, narrowest, tip, angles_deg(room, cannula.side, surface.anatomy))
     return Safety(
         clearance_mm=clearance,
-        clearance_by_direction_mm={name: value - radius for name, value in found.by_direction_mm.items()},
-        position=found.position,
+        clearance_by_direction_mm=by_direction,
+        position=room.position,
         grade=gertzbein_robbins(clearance),
-        breach_direction=found.direction if clearance < 0 else "",
-        checks=_checks(cannula, anatomy, clearance, narrowest["medial_wall_mm"], tip),
+        breach_direction=room.direction if clearance < 0 else "",
+        checks=_checks(cannula, surface.anatomy, numbers, narrowest),
         numbers=numbers,
     )
 
@@ -92,140 +88,114 @@ def gertzbein_robbins(clearance_mm: float) -> str:
     return next((grade for limit, grade in GRADES if breach < limit), "E")
 
 
-def corridor(cannula: Cannula, vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy) -> Corridor:
-    """Measure the path's room in the pedicle, in planes across it.
-
-    A path that misses the vertebra altogether gets the distance to its nearest vertex, as a breach.
-    """
-    entry, target = np.asarray(cannula.entry_mm), np.asarray(cannula.target_mm)
-    length = float(np.linalg.norm(target - entry))
-    if length < 1e-6:
-        raise ValueError(f"got a {cannula.side} cannula of length 0; expected entry and target apart")
-    axes = anatomy.across(target - entry, cannula.side)
-    by_direction: dict[str, float] = dict.fromkeys(DIRECTIONS, np.inf)
-    distance, position, wall = np.inf, 0.5, DIRECTIONS[0]
-    for share in _shares_in_pedicle(entry, target, anatomy, cannula.side):
-        section = cut(vertices_mm, faces, entry + share * (target - entry), axes)
-        for name, value in _room(section).items():
-            by_direction[name] = min(by_direction[name], value)
-            if value < distance:
-                distance, position, wall = value, float(share), name
-    if not np.isfinite(distance):
-        return _missed(entry, target, vertices_mm, anatomy, cannula.side)
-    return Corridor(distance, position, wall, by_direction)
+def _unmeasured(cannula: Cannula, room: Corridor) -> Safety:
+    """No number, no grade, no check passed."""
+    return Safety(
+        clearance_mm=np.nan,
+        clearance_by_direction_mm=dict.fromkeys(DIRECTIONS, np.nan),
+        position=np.nan,
+        grade="",
+        breach_direction="",
+        checks=dict.fromkeys(_checks_of(cannula), False),
+        numbers=dict.fromkeys(NUMBERS),
+        status=room.status,
+        reason=room.reason,
+    )
 
 
-def _shares_in_pedicle(entry: np.ndarray, target: np.ndarray, anatomy: Anatomy, side: str) -> np.ndarray:
-    """Where along the path (0 to 1) it is between the pedicle's two ends; its nearest approach if it never is."""
-    pedicle = anatomy.pedicles[side]
-    length = float(np.linalg.norm(target - entry))
-    shares = np.linspace(0.0, 1.0, max(2, int(np.ceil(length / STEP_MM)) + 1))
-    points = entry + shares[:, None] * (target - entry)
-    along = (points - pedicle.centre_mm) @ pedicle.axis
-    inside = (along >= pedicle.back_mm) & (along <= pedicle.front_mm)
-    if inside.any():
-        return shares[inside]
-    return shares[[np.linalg.norm(points - pedicle.centre_mm, axis=1).argmin()]]
+def _checks_of(cannula: Cannula) -> tuple[str, ...]:
+    if cannula.name not in ONE_SIDED:
+        return CHECKS
+    return tuple("reaches_midline" if name == "own_side_of_midline" else name for name in CHECKS)
 
 
-def _room(section: Section) -> dict[str, float]:
-    """Signed distance from the section's origin to the walls on its four sides; those that are not seen are left out.
-
-    A wall belongs to the side that it faces. Outside the bone, the side that one went through counts negative.
-    """
-    origin = np.zeros(2)
-    if not len(section.starts):
-        return {}
-    closest, normal = nearest(section, origin)
-    sight = look(section, origin, compass())
-    if sight.inside:
-        room = _by_side(sight.distances, sight.normals)
-        # The nearest wall exactly, not only as near as the rays come to it.
-        side = DIRECTIONS[int((compass(4) @ normal).argmax())]
-        room[side] = min(room.get(side, np.inf), float(np.linalg.norm(closest)))
-        return room
-    return _room_from_outside(section, closest)
-
-
-def _room_from_outside(section: Section, closest: np.ndarray) -> dict[str, float]:
-    """The same for an origin outside the bone: through the nearest wall, and the rest as seen from just inside it."""
-    away = float(np.linalg.norm(closest))
-    outwards = -closest / max(away, 1e-9)
-    breached = DIRECTIONS[int((compass(4) @ outwards).argmax())]
-    within = closest - 0.05 * outwards
-    sight = look(section, within, compass())
-    room: dict[str, float] = {}
-    if sight.inside:
-        # Distances from the origin along each side's own direction, not from the helping point.
-        ends = within + np.where(np.isfinite(sight.distances), sight.distances, 0.0)[:, None] * compass()
-        for index, name in enumerate(DIRECTIONS):
-            facing = (sight.normals @ compass(4).T).argmax(1) == index
-            facing &= np.isfinite(sight.distances)
-            if facing.any():
-                room[name] = float((ends[facing] @ compass(4)[index]).min())
-    room[breached] = -away
-    return room
-
-
-def _by_side(distances: np.ndarray, normals: np.ndarray) -> dict[str, float]:
-    """The smallest distance to the walls that face each of the four sides."""
-    facing = (normals @ compass(4).T).argmax(1)
-    seen = np.isfinite(distances)
-    return {
-        name: float(distances[seen & (facing == index)].min())
-        for index, name in enumerate(DIRECTIONS)
-        if (seen & (facing == index)).any()
+def _numbers(
+    cannula: Cannula, room: Corridor, narrowest: Isthmus, tip: Tip, angles: tuple[float, float]
+) -> dict[str, float | str | None]:
+    in_body = room.smallest_mm("body")
+    reference = room.distance_mm - REFERENCE_DIAMETER_MM / 2
+    gauge = largest_gauge(room.distance_mm, MARGIN_MM)
+    seen = bool(np.isfinite(in_body).any())
+    found: dict[str, float | str | None] = {
+        "diameter_mm": cannula.diameter_mm,
+        "axis_to_wall_mm": room.distance_mm,
+        "body_clearance_mm": float(in_body.min()) - cannula.diameter_mm / 2 if seen else None,
+        "body_direction": DIRECTIONS[int(in_body.argmin())] if seen else None,
+        "isthmus_width_mm": narrowest.width_mm,
+        "isthmus_height_mm": narrowest.height_mm,
+        "tip_depth_fraction": tip.depth_fraction,
+        "tip_height_fraction": tip.height_fraction,
+        "tip_to_midline_mm": tip.to_midline_mm,
+        "tip_to_anterior_wall_mm": tip.to_anterior_wall_mm,
+        "posterior_wall_mm": tip.posterior_wall_mm,
+        "convergence_deg": angles[0],
+        "sagittal_deg": angles[1],
+        "path_length_mm": float(np.linalg.norm(np.diff(cannula.path_mm, axis=0), axis=1).sum()),
+        "largest_gauge": None if gauge is None else f"{gauge}G",
+        "clearance_of_5mm_cylinder_mm": reference,
+        "grade_of_5mm_cylinder": gertzbein_robbins(reference),
     }
-
-
-def _missed(entry: np.ndarray, target: np.ndarray, vertices_mm: np.ndarray, anatomy: Anatomy, side: str) -> Corridor:
-    """The corridor of a path that passes the vertebra by."""
-    middle = (entry + target) / 2
-    nearest_vertex = vertices_mm[((vertices_mm - middle) ** 2).sum(1).argmin()]
-    away = middle - nearest_vertex
-    across = anatomy.across(target - entry, side)[:2] @ away
-    direction = DIRECTIONS[int((compass(4) @ across).argmax())]
-    distance = -float(np.linalg.norm(away))
-    return Corridor(distance, 0.5, direction, dict.fromkeys(DIRECTIONS, distance))
+    return {name: None if found[name] != found[name] else found[name] for name in NUMBERS}  # nan is not itself
 
 
 def _checks(
-    cannula: Cannula, anatomy: Anatomy, clearance_mm: float, medial_wall_mm: float, tip: dict[str, float]
+    cannula: Cannula, anatomy: Anatomy, numbers: Mapping[str, float | str | None], narrowest: Isthmus
 ) -> dict[str, bool]:
     """Each textbook rule as passed or not; what could not be measured has not passed."""
-    low, high = MID_HEIGHT
-    return {
-        "within_pedicle": clearance_mm >= 0.0,
-        "anterior_third": tip["tip_depth_fraction"] >= ANTERIOR_THIRD,
-        "mid_height": low <= tip["tip_height_fraction"] <= high,
-        "short_of_anterior_wall": tip["tip_to_anterior_wall_mm"] >= MARGIN_MM,
-        "own_side_of_midline": tip["tip_to_midline_mm"] > 0.0,
-        "posterior_wall_before_medial_wall": _posterior_first(cannula, anatomy, medial_wall_mm, tip),
-        "entry_lateral_and_cranial": _entry_on_rim(cannula, anatomy),
+
+    def between(name: str, low: float, high: float = np.inf) -> bool:
+        value = numbers[name]
+        return isinstance(value, float) and bool(low <= value <= high)
+
+    posterior = numbers["posterior_wall_mm"]
+    passed = {
+        "within_pedicle": between("axis_to_wall_mm", cannula.diameter_mm / 2),
+        "within_body": between("body_clearance_mm", 0.0),
+        "anterior_third": between("tip_depth_fraction", ANTERIOR_THIRD),
+        "mid_height": between("tip_height_fraction", *MID_HEIGHT),
+        "short_of_anterior_wall": between("tip_to_anterior_wall_mm", MARGIN_MM),
+        "own_side_of_midline": between("tip_to_midline_mm", 0.0),
+        "reaches_midline": between("tip_to_midline_mm", -REACHES_MIDLINE_MM, REACHES_MIDLINE_MM),
+        "posterior_wall_before_medial_wall": isinstance(posterior, float)
+        and _posterior_first(cannula, anatomy, narrowest.medial_wall_mm, posterior),
+        "entry_on_pedicle": _entry_on_pedicle(cannula, anatomy, narrowest),
+        "entry_lateral_and_cranial": _entry_on_rim(cannula, anatomy, narrowest),
     }
+    return {name: bool(passed[name]) for name in _checks_of(cannula)}
 
 
-def _posterior_first(cannula: Cannula, anatomy: Anatomy, medial_wall_mm: float, tip: dict[str, float]) -> bool:
-    """Whether the tip passes the body's posterior wall (lateral view) before the pedicle's medial wall (AP view).
+def _posterior_first(cannula: Cannula, anatomy: Anatomy, medial_wall_mm: float, posterior_mm: float) -> bool:
+    """Whether the path passes the body's posterior wall (lateral view) before the pedicle's medial wall (AP view).
 
     The rule that keeps a needle out of the canal (clinical.md; Jensen 1997).
     """
-    posterior = tip["posterior_wall_mm"]
-    if not (np.isfinite(posterior) and np.isfinite(medial_wall_mm)):
-        return False
-    entry, target = anatomy.local(cannula.entry_mm), anatomy.local(cannula.target_mm)
-    outwards = -anatomy.axes @ anatomy.medial(cannula.side)
-    from_midline = np.array([entry @ outwards, target @ outwards])
-    if min(from_midline) > medial_wall_mm:
-        return bool(target[1] > posterior)  # never crosses the medial wall's line; must still reach the body
-    if from_midline[0] <= medial_wall_mm:
+    path = anatomy.local(cannula.path_mm)
+    from_midline = path @ (-anatomy.axes @ anatomy.medial(cannula.side))
+    crossed = np.flatnonzero(from_midline <= medial_wall_mm)
+    if not len(crossed):
+        return bool(path[-1, 1] > posterior_mm)  # never crosses the medial wall's line; must still reach the body
+    after = crossed[0]
+    if after == 0:
         return False  # enters medial of it
-    at_medial = (from_midline[0] - medial_wall_mm) / (from_midline[0] - from_midline[1])
-    return bool(entry[1] + at_medial * (target[1] - entry[1]) >= posterior)
+    before = after - 1
+    share = (from_midline[before] - medial_wall_mm) / (from_midline[before] - from_midline[after])
+    return bool(path[before, 1] + share * (path[after, 1] - path[before, 1]) >= posterior_mm)
 
 
-def _entry_on_rim(cannula: Cannula, anatomy: Anatomy) -> bool:
-    """Whether the entry lies lateral of and not below the pedicle's centre on AP (10 o'clock left, 2 o'clock right)."""
-    offset = anatomy.axes @ (np.asarray(cannula.entry_mm) - anatomy.pedicles[cannula.side].centre_mm)
-    outwards = -anatomy.axes @ anatomy.medial(cannula.side)
-    return bool(offset @ outwards > 0.0 and offset[2] >= 0.0)
+def _from_isthmus(cannula: Cannula, anatomy: Anatomy, narrowest: Isthmus) -> tuple[float, float]:
+    """How far lateral and how far cranial of the isthmus's middle the entry lies on AP, mm."""
+    offset = anatomy.axes @ (np.asarray(cannula.entry_mm) - narrowest.centre_mm)
+    return float(-offset @ (anatomy.axes @ anatomy.medial(cannula.side))), float(offset[2])
+
+
+def _entry_on_pedicle(cannula: Cannula, anatomy: Anatomy, narrowest: Isthmus) -> bool:
+    """Whether the entry lies on the pedicle's oval on AP, or near its rim."""
+    lateral, cranial = _from_isthmus(cannula, anatomy, narrowest)
+    half_width, half_height = narrowest.width_mm / 2 + ENTRY_REACH_MM, narrowest.height_mm / 2 + ENTRY_REACH_MM
+    return bool((lateral / half_width) ** 2 + (cranial / half_height) ** 2 <= 1.0)
+
+
+def _entry_on_rim(cannula: Cannula, anatomy: Anatomy, narrowest: Isthmus) -> bool:
+    """Whether the entry lies lateral of and not below the pedicle's middle on AP (10 o'clock left, 2 o'clock right)."""
+    lateral, cranial = _from_isthmus(cannula, anatomy, narrowest)
+    return lateral > 0.0 and cranial >= 0.0

@@ -1,7 +1,6 @@
-"""Plane cuts through a closed surface and distances in them: exact on the triangles, no voxels.
+"""A plane cut through a closed surface and what is seen in it: exact on the triangles, no voxels.
 
-The wall of a straight cannula is as far from the bone as the bone is from the cannula's axis, measured in the planes
-across the axis. So everything that ``safety`` needs is two-dimensional: cut, then look around from one point.
+One plane, every wall along any direction; ``planes`` cuts with many at once and knows the nearest walls.
 """
 
 from __future__ import annotations
@@ -101,15 +100,6 @@ def look(section: Section, point: np.ndarray, directions: np.ndarray) -> Sight:
     first = distance.argmin(0)
     seen = distance[first, np.arange(count)]
     return Sight(seen, section.normals[first], bool((leaving > 0.5).mean() > 0.5))
-
-
-def nearest(section: Section, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The wall's point (2,) nearest to (2,) ``point`` and the outward normal (2,) there."""
-    edge = section.ends - section.starts
-    share = ((point - section.starts) * edge).sum(1) / np.maximum((edge**2).sum(1), 1e-24)
-    closest = section.starts + np.clip(share, 0.0, 1.0)[:, None] * edge
-    index = ((closest - point) ** 2).sum(1).argmin()
-    return closest[index], section.normals[index]
 
 
 def compass(count: int = 72) -> np.ndarray:

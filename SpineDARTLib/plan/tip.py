@@ -2,76 +2,103 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..types import Cannula
 from .anatomy import Anatomy
-from .sections import Section, compass, cut, look, nearest
+from .corridor import Corridor
+from .surface import PreparedSurface
 
 
-def tip_numbers(cannula: Cannula, vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy) -> dict[str, float]:
-    """Depth, height, distances and angles; nan where the surface has no wall to measure from.
+@dataclass(frozen=True)
+class Tip:
+    """Where a tip lies; nan where the surface has no wall to measure from.
+
+    Attributes:
+        depth_fraction: 0 posterior wall, 1 anterior wall, in the midsagittal plane at the tip's height, as in the
+            lateral view.
+        height_fraction: 0 lower endplate, 1 upper.
+        to_midline_mm: positive on its own side.
+        to_anterior_wall_mm: straight ahead; negative when through.
+        posterior_wall_mm: where the midsagittal posterior wall is, anterior of the body's centre.
+    """
+
+    depth_fraction: float
+    height_fraction: float
+    to_midline_mm: float
+    to_anterior_wall_mm: float
+    posterior_wall_mm: float
+
+
+def tip_of(cannula: Cannula, surface: PreparedSurface) -> Tip:
+    """Measure where a path ends."""
+    anatomy = surface.anatomy
+    tip = anatomy.local(cannula.target_mm)
+    # In the midsagittal plane at the tip's height, or at mid-height; over the tip, or in the middle if it is outside.
+    posterior, anterior = _first_inside(surface, 1, [(0.0, 0.0, tip[2]), (0.0, 0.0, 0.0)])
+    inferior, superior = _first_inside(surface, 2, [(*tip[:2], 0.0), (0.0, 0.0, 0.0)])
+    return Tip(
+        depth_fraction=float((tip[1] - posterior) / (anterior - posterior)),
+        height_fraction=float((tip[2] - inferior) / (superior - inferior)),
+        to_midline_mm=float(-(np.asarray(cannula.target_mm) - anatomy.centre_mm) @ anatomy.medial(cannula.side)),
+        to_anterior_wall_mm=_bone_ahead(surface, tip),
+        posterior_wall_mm=posterior,
+    )
+
+
+def angles_deg(room: Corridor, side: str, anatomy: Anatomy) -> tuple[float, float]:
+    """Convergence (to the midline) and sagittal angle (to the head) of the path's course through the pedicle."""
+    course = room.points_mm[room.part == "pedicle"]
+    # A path that only touches the pedicle has its angles from end to end.
+    along = course[-1] - course[0] if len(course) > 1 else room.points_mm[-1] - room.points_mm[0]
+    _, forward, up = anatomy.axes @ along
+    convergence = np.arctan2(along @ anatomy.medial(side), forward)
+    return float(np.rad2deg(convergence)), float(np.rad2deg(np.arctan2(up, forward)))
+
+
+def _first_inside(surface: PreparedSurface, axis: int, points: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """The walls behind and ahead of the first of the points that is in the bone, along an axis of the vertebra."""
+    for point in points:
+        places, leaving = crossings(surface, np.array(point), axis)
+        ahead, behind = places >= point[axis], places < point[axis]
+        if ahead.any() and behind.any():
+            front = np.where(ahead, places, np.inf).argmin()
+            back = np.where(behind, places, -np.inf).argmax()
+            if leaving[front] and not leaving[back]:
+                return float(places[back]), float(places[front])
+    return float("nan"), float("nan")
+
+
+def _bone_ahead(surface: PreparedSurface, tip: np.ndarray) -> float:
+    """Bone straight in front of the tip; in front of the bone, minus the way back to it; nan beside it."""
+    places, leaving = crossings(surface, tip, 1)
+    ahead, behind = places >= tip[1], places < tip[1]
+    if ahead.any() and leaving[ahead][places[ahead].argmin()]:
+        return float(places[ahead].min() - tip[1])
+    return float(places[behind].max() - tip[1]) if behind.any() else float("nan")
+
+
+def crossings(surface: PreparedSurface, point: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where a line through a point along one of the vertebra's axes meets the surface.
+
+    Args:
+        point: (3,) in the vertebra's frame; its own place along the axis does not matter.
+        axis: 0 right, 1 anterior, 2 superior.
 
     Returns:
-        tip_depth_fraction (0 posterior wall, 1 anterior wall, in the midsagittal plane at the tip's height, as in the
-        lateral view), tip_height_fraction (0 lower endplate, 1 upper), tip_to_midline_mm (positive on its own side),
-        tip_to_anterior_wall_mm (straight ahead; negative when through), posterior_wall_mm (where the midsagittal
-        posterior wall is in the vertebra's frame), convergence_deg (to the midline), sagittal_deg (to the head),
-        path_length_mm.
+        (k,) mm along the axis, and (k,) whether the line leaves the bone there.
     """
-    tip = anatomy.local(cannula.target_mm)
-    posterior, anterior = _midsagittal_walls(vertices_mm, faces, anatomy, float(tip[2]))
-    inferior, superior = _endplates(vertices_mm, faces, anatomy, tip)
-    medial = anatomy.medial(cannula.side)
-    path = np.asarray(cannula.target_mm) - np.asarray(cannula.entry_mm)
-    _, forward, up = anatomy.axes @ path
-    return {
-        "tip_depth_fraction": (float(tip[1]) - posterior) / (anterior - posterior),
-        "tip_height_fraction": (float(tip[2]) - inferior) / (superior - inferior),
-        "tip_to_midline_mm": float(-(np.asarray(cannula.target_mm) - anatomy.centre_mm) @ medial),
-        "tip_to_anterior_wall_mm": _wall_ahead(vertices_mm, faces, anatomy, tip),
-        "posterior_wall_mm": posterior,
-        "convergence_deg": float(np.rad2deg(np.arctan2(path @ medial, forward))),
-        "sagittal_deg": float(np.rad2deg(np.arctan2(up, forward))),
-        "path_length_mm": float(np.linalg.norm(path)),
-    }
-
-
-def _axial(vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy, height_mm: float) -> Section:
-    """The cut at a height above the body's centre; coordinates right and anterior of the centre."""
-    return cut(vertices_mm, faces, anatomy.centre_mm + height_mm * anatomy.axes[2], anatomy.axes)
-
-
-def _midsagittal_walls(
-    vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy, height_mm: float
-) -> tuple[float, float]:
-    """Posterior and anterior wall (mm anterior of the body's centre) at a height, or at mid-height."""
-    _, forward, _, backward = compass(4)
-    for height in (height_mm, 0.0):
-        sight = look(_axial(vertices_mm, faces, anatomy, height), np.zeros(2), np.stack([forward, backward]))
-        if sight.inside and np.isfinite(sight.distances).all():
-            return -float(sight.distances[1]), float(sight.distances[0])
-    return float("nan"), float("nan")
-
-
-def _endplates(vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy, tip: np.ndarray) -> tuple[float, float]:
-    """Inferior and superior endplate (mm above the body's centre) over the tip, or in the middle if it is outside."""
-    for right, forward in ((tip[0], tip[1]), (0.0, 0.0)):
-        axes = anatomy.axes[[1, 2, 0]]  # anterior, superior, and right as the plane's normal
-        section = cut(vertices_mm, faces, anatomy.centre_mm + right * anatomy.axes[0], axes)
-        _, up, _, down = compass(4)
-        sight = look(section, np.array([forward, 0.0]), np.stack([up, down]))
-        if sight.inside and np.isfinite(sight.distances).all():
-            return -float(sight.distances[1]), float(sight.distances[0])
-    return float("nan"), float("nan")
-
-
-def _wall_ahead(vertices_mm: np.ndarray, faces: np.ndarray, anatomy: Anatomy, tip: np.ndarray) -> float:
-    """Bone in front of the tip; outside the bone, minus the distance to it."""
-    section = _axial(vertices_mm, faces, anatomy, float(tip[2]))
-    if not len(section.starts):
-        return float("nan")
-    sight = look(section, tip[:2], compass())
-    if not sight.inside:
-        return -float(np.linalg.norm(nearest(section, tip[:2])[0] - tip[:2]))
-    return float(look(section, tip[:2], compass(4)[1:2]).distances[0])
+    one, other = (axis + 1) % 3, (axis + 2) % 3
+    low, high = surface.local_bounds_mm
+    near = (low[one] <= point[one]) & (high[one] >= point[one]) & (low[other] <= point[other])
+    corners = surface.local_mm[surface.faces[near & (high[other] >= point[other])]]
+    flat = corners[:, :, [one, other]] - point[[one, other]]
+    following = flat[:, [1, 2, 0]]
+    # (f, 3) twice the area that each edge spans with the point: all of one sign if the triangle is hit.
+    spanned = flat[..., 0] * following[..., 1] - flat[..., 1] * following[..., 0]
+    area = spanned.sum(axis=1)
+    hit = ((spanned >= 0).all(axis=1) | (spanned <= 0).all(axis=1)) & (np.abs(area) > 1e-12)
+    weights = spanned[hit][:, [1, 2, 0]] / area[hit, None]
+    return (weights * corners[hit][..., axis]).sum(axis=1), area[hit] > 0

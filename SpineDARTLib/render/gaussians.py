@@ -64,7 +64,7 @@ def cortical(
     flattened = (across - along)[..., None] * normals
     covariances = along[..., None, None] * eye + flattened[..., :, None] * normals[..., None, :]
     masses = settings.cortical_attenuation_per_mm * settings.cortical_thickness_mm * area
-    return Gaussians(vertices - 0.5 * settings.cortical_thickness_mm * normals, covariances, masses)
+    return Gaussians(vertices - settings.cortical_depth_mm * normals, covariances, masses)
 
 
 def trabecular(

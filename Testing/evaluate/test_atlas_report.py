@@ -14,17 +14,13 @@ from SpineDARTLib.atlas.files import Region, read_region, write_region
 from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.evaluate import atlas_report
-from SpineDARTLib.evaluate.atlas_corridor import axis_to_wall
 from SpineDARTLib.evaluate.atlas_findings import Findings, find, steps_of
 from SpineDARTLib.evaluate.atlas_pages import number, paragraph, percent, table
 from SpineDARTLib.evaluate.atlas_quality import Unseen, own_shapes, projection_error, unseen
 from SpineDARTLib.evaluate.atlas_report import write_report
 from SpineDARTLib.evaluate.atlas_samples import LIMIT_SD, draw, topology
 from SpineDARTLib.evaluate.atlas_words import inside_where_wide, listed, modes_needed, verdict
-from SpineDARTLib.plan.anatomy import anatomy_of
-from SpineDARTLib.plan.safety import corridor
 from SpineDARTLib.resources import resource_folder
-from SpineDARTLib.types import Cannula
 from Testing.shapes import box, sphere
 
 PEOPLE = ("verse004", "verse007", "verse009")
@@ -180,22 +176,6 @@ def test_topology():
 
 def test_the_model_is_closed_with_one_hole(found: Findings):
     assert (found.topology.closed, found.topology.parts, found.topology.genus) == (True, 1, 1)
-
-
-@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (1.5, 0.0, 1.0), (0.0, 0.0, 9.0), (-4.0, 0.0, 0.0)])
-def test_the_quick_corridor_is_the_plan_s(model: ShapeModel, shift: tuple[float, float, float]):
-    vertices = model.means["T11"]
-    anatomy = anatomy_of(vertices, model, np.eye(4))
-    for side in ("left", "right"):
-        entry, target = (model.cannulas[side][name].on(vertices) + shift for name in ("entry", "target"))
-        exact = corridor(Cannula(side, entry, target, 3.0), vertices, model.faces, anatomy).distance_mm
-        quick = axis_to_wall(vertices, model.faces, entry, target, anatomy, side)
-        assert np.sign(quick) == np.sign(exact)
-        if exact > 0:
-            # The plan looks in so many directions, this one everywhere.
-            assert exact - 0.2 < quick < exact + 0.05
-    beside = axis_to_wall(vertices, model.faces, entry + (0, 500.0, 0), target + (0, 500.0, 0), anatomy, "right")
-    assert np.isnan(beside)
 
 
 def test_what_was_looked_over(found: Findings):

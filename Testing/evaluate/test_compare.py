@@ -75,13 +75,27 @@ def test_cannulas_in_the_true_vertebra():
     plan = Plan(FittedVertebra("L3", Status.CONVERGED, ""), vertices, faces, cannulas=(cannula,))
     for shift_mm, expected in ((0.0, "A"), (5.0, "B")):
         truth = Truth("p", {"L3": (vertices + [shift_mm, 0, 0], faces)})
-        level = evaluate_plans("c", (plan,), truth, lambda _: tube_anatomy(np.eye(3), np.zeros(3)))["levels"]["L3"]
-        safety = level["cannulas_in_truth"]["right"]
+        level = evaluate_plans("c", (plan,), truth, lambda *_: tube_anatomy(np.eye(3), np.zeros(3)))["levels"]["L3"]
+        (row,) = level["cannulas"]
+        safety = row["safety"]
         assert safety["grade"] == expected
         assert safety["clearance_mm"] == pytest.approx(HALF_WIDTH["right"] - radius_mm - shift_mm, abs=0.3)
     # The pedicle has moved to the right, outwards: the cannula leaves it through its medial wall.
     assert safety["breach_direction"] == "medial"
-    assert "cannulas_in_truth" not in evaluate_plans("c", (plan,), truth)["levels"]["L3"]
+    assert "cannulas" not in evaluate_plans("c", (plan,), truth)["levels"]["L3"]
+
+
+def test_success_over_a_plan(folders: tuple[Path, Path]):
+    """Nothing planned is no success; where nobody knows the true pedicles, nobody judges."""
+    found = evaluate_plan(*folders, lambda *_: None)
+    assert [level["cannulas"] for level in found["levels"].values()] == [[]] * 4
+    assert found["success"] == {"not_judged": 0, "methods": {}}
+    vertices, faces = tube_vertebra()
+    cannula = Cannula("right", np.array([17.0, -40.0, 2.0]), np.array([9.0, 10.0, 2.0]), 3.0)
+    plan = Plan(FittedVertebra("L3", Status.CONVERGED, ""), vertices, faces, cannulas=(cannula,))
+    unknown = evaluate_plans("c", (plan,), Truth("p", {"L3": (vertices, faces)}), lambda *_: None)
+    assert "cannulas" not in unknown["levels"]["L3"]
+    assert unknown["success"] == {"not_judged": 1, "methods": {}}
 
 
 def test_mirrored_plan_fails(folders: tuple[Path, Path], tmp_path: Path):

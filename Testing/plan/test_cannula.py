@@ -14,6 +14,7 @@ from SpineDARTLib.atlas.mesh import Template
 from SpineDARTLib.plan.anatomy import anatomy_of
 from SpineDARTLib.plan.cannula import TARGET_MIDLINE_MM, curved_paths, largest_gauge, transfer
 from SpineDARTLib.plan.safety import assess
+from SpineDARTLib.plan.surface import prepare
 from SpineDARTLib.types import SIDES
 from Testing.plan.tubes import BACK, BODY_HALF_DEPTH, HEIGHT, OFFSET, rotation, tube_vertebra
 
@@ -135,9 +136,9 @@ def test_transferred_cannulas_stay_inside_wide_enough_pedicles(regions: list[Sha
         rooms = []
         for level in np.repeat(model.levels, 6):
             vertices = model.instance(level, np.clip(generator.standard_normal(model.rank), -2.0, 2.0))
-            anatomy = anatomy_of(vertices, model, np.eye(4))
+            surface = prepare(vertices, model.faces, anatomy_of(vertices, model, np.eye(4)))
             for cannula in transfer(vertices, model, GAUGE_11_MM):
-                found = assess(cannula, vertices, model.faces, anatomy)
+                found = assess(cannula, surface)
                 rooms.append((found.numbers["isthmus_width_mm"], 2 * found.clearance_mm + GAUGE_11_MM))
         for diameter, wanted in ((GAUGE_11_MM, 0.95), (5.0, 0.9)):
             inside = [thickest >= diameter for width, thickest in rooms if width > diameter]
