@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
 
 from .atlas.files import available_levels, load_model
@@ -14,6 +16,7 @@ from .fit.initialise import initialise
 from .fit.optimise import fit
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
+from .resources import resource_folder
 from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Seed, Status
 
 
@@ -54,6 +57,12 @@ def plan_case(
 
 def load_models(without: Sequence[str] = ()) -> dict[str, ShapeModel]:
     """Level to shape model, for every level that the installed atlas knows."""
+    return dict(_learned(resource_folder("atlas"), tuple(without)))
+
+
+@lru_cache(maxsize=2)
+def _learned(folder: Path, without: tuple[str, ...]) -> Mapping[str, ShapeModel]:
+    """The same of one atlas, learned once: that takes seconds, and a worker plans case after case."""
     models: dict[str, ShapeModel] = {}
     for level in available_levels():
         if level not in models:
