@@ -1,0 +1,118 @@
+"""What leaves the panel: the reviewed plan as a folder, tables, solids, lines, grades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from .. import __version__
+from ..io.cannulas import same_cannula
+from ..io.case import write_case
+from ..io.export import write_export
+from ..io.files import write_atomically
+from ..io.plan import OVERLAY, SavedPlan, write_plan
+from ..plan.cannula import NEEDLE_DIAMETERS_MM
+from ..review.files import grades_to_csv, review_to_text
+from ..types import SIDES, Case, Option, Plan
+from .packing import case_with_seeds
+from .state import PanelState, Refusal
+
+KINDS: Mapping[str, str] = {"table": "csv", "meshes": "stl", "lines": "mrk"}
+"""What the panel calls them, and ``io.export``."""
+
+REVIEW = "review.json"
+GRADES = "grades.csv"
+
+
+def reviewed_plans(state: PanelState) -> tuple[Plan, ...]:
+    """The plans with their cannulas as they stand now recommended, and measured."""
+    return tuple(_reviewed(plan, state) for plan in state.plans.values())
+
+
+def write_reviewed_plan(state: PanelState, folder: Path) -> str:
+    """The plan folder, with ``review.json`` and ``grades.csv`` beside; returns what was done, in words.
+
+    Raises:
+        Refusal: nothing to write.
+        InputError: the folder cannot be written, or holds something else.
+    """
+    plans, case = reviewed_plans(state), _case(state)
+    picture = _picture(state)
+    write_plan(folder, case, plans, _settings(state), picture)
+    if state.review is not None:
+        write_atomically(Path(folder) / REVIEW, review_to_text(state.review).encode("utf-8"))
+        write_atomically(Path(folder) / GRADES, grades_to_csv([state.review]).encode("utf-8"))
+    return f"The plan of {len(plans)} vertebrae was written to {Path(folder).name}. Not for clinical use."
+
+
+def write_kind(state: PanelState, kind: str, folder: Path) -> str:
+    """A table, meshes or lines into a folder; returns what was done.
+
+    Raises:
+        Refusal: nothing to write, or no such kind.
+        InputError: the folder cannot be written, or holds something else.
+    """
+    if kind not in KINDS:
+        raise Refusal(f"There is no export {kind}. Exports: plan, {', '.join(KINDS)}, grades.")
+    saved = SavedPlan(_case(state).id, __version__, {}, reviewed_plans(state), Path(folder))
+    names = write_export(folder, saved, NEEDLE_DIAMETERS_MM, (KINDS[kind],))
+    return f"{len(names)} files were written to {Path(folder).name}. Not for clinical use."
+
+
+def write_grades(state: PanelState, file: Path) -> str:
+    """The grades as CSV; returns what was done.
+
+    Raises:
+        Refusal: there are none.
+        InputError: the file cannot be written.
+    """
+    if state.review is None or not state.review.standing:
+        raise Refusal("Nothing is graded yet.")
+    write_atomically(Path(file), grades_to_csv([state.review]).encode("utf-8"))
+    return f"The grades were written to {Path(file).name}."
+
+
+def write_for_report(state: PanelState, folder: Path) -> tuple[Path, Path, Path]:
+    """Plan folder, case folder and review file for ``spinedart report``, which has what draws.
+
+    Raises:
+        Refusal: nothing to report.
+        InputError: the folder cannot be written.
+    """
+    plan, case = folder / "plan", folder / "case"
+    write_reviewed_plan(state, plan)
+    write_case(case, case_with_seeds(state))
+    return plan, case, plan / REVIEW
+
+
+def _case(state: PanelState) -> Case:
+    if not state.plans or state.case is None:
+        raise Refusal("There is no plan to write yet. Fit a vertebra first.")
+    return state.case
+
+
+def _settings(state: PanelState) -> Mapping[str, object]:
+    return state.fits[-1].settings if state.fits else {}
+
+
+def _picture(state: PanelState) -> Path | None:
+    """The fit's own picture, where one fit made all that is shown."""
+    for fit in state.fits:
+        shows_all = all(fit.plans.get(level) is plan for level, plan in state.plans.items())
+        if shows_all and (fit.folder / OVERLAY).is_file():
+            return fit.folder / OVERLAY
+    return None
+
+
+def _reviewed(plan: Plan, state: PanelState) -> Plan:
+    level = plan.fitted.level
+    chosen = [state.options[level, side] for side in SIDES if (level, side) in state.options]
+    others = [one for one in plan.options if not any(_same(one, option) for option in chosen)]
+    cannulas, safety = tuple(one.cannula for one in chosen), tuple(one.safety for one in chosen)
+    return replace(plan, cannulas=cannulas, safety=safety, options=(*chosen, *others))
+
+
+def _same(one: Option, other: Option) -> bool:
+    alike = one.cannula.diameter_mm == other.cannula.diameter_mm
+    return alike and same_cannula(one.cannula, other.cannula)

@@ -1,0 +1,67 @@
+"""What goes to the worker and comes back: a case to read, settings to differ, plan folders as text for a scene."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..io.plan import OVERLAY
+from ..types import Case
+from .state import PanelState
+
+
+def merged(*settings: Mapping[str, object]) -> dict[str, Any]:
+    """Changes of settings on top of each other, those within them likewise."""
+    together: dict[str, Any] = {}
+    for one in settings:
+        for name, value in one.items():
+            both = isinstance(value, Mapping) and isinstance(together.get(name), Mapping)
+            together[name] = merged(together[name], value) if both else value  # type: ignore[arg-type]
+    return together
+
+
+def case_with_seeds(state: PanelState, levels: Sequence[str] = ()) -> Case:
+    """The case with the clicks as they are now, of these levels only if any are named; a lone click is left out."""
+    assert state.case is not None
+    kept = [seed for level, seed in state.seeds.items() if not levels or level in levels]
+    clicks = [seed if len(seed.clicks_px) > 1 else replace(seed, clicks_px={}) for seed in kept]
+    return replace(state.case, seeds=tuple(clicks))
+
+
+def packed(folder: Path) -> str:
+    """A plan folder as base64 of a zip, the picture of the fit left out."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path.name != OVERLAY:
+                # Without times: the same folder gives the same text, and a scene is not changed by reading it.
+                archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def unpacked(text: str, folder: Path, where: Path) -> None:
+    """The reverse, into a folder that may be new.
+
+    Args:
+        where: what complaints call the text.
+
+    Raises:
+        InputError: it is damaged, or names files outside of the folder.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(text, validate=True))) as archive:
+            names = archive.namelist()
+            if any(Path(name).name != name for name in names):
+                raise InputError(where, "fits", "a file outside of its folder", "a plan folder as SpineDART packs it")
+            folder.mkdir(parents=True, exist_ok=True)
+            archive.extractall(folder)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(where, "fits", "damaged data", "a plan folder as SpineDART packs it") from None

@@ -1,0 +1,199 @@
+"""All that the panel knows at one moment: frozen values, of which every event makes new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..review.record import Key, Review
+from ..review.session import Session
+from ..types import Cannula, Case, Option, Plan, Safety, Seed
+
+
+class Refusal(ValueError):
+    """Something cannot be done now; its text says why and what to do next, for the user to read."""
+
+
+@dataclass(frozen=True)
+class CArm:
+    """A C-arm's geometry as its form has it; the defaults are a mobile C-arm's (clinical.md), mm and degrees as named.
+
+    Attributes:
+        primary_deg: LAO positive.
+        secondary_deg: cranial positive.
+        pixel_spacing_mm: on the detector, (between rows, between columns).
+    """
+
+    primary_deg: float = 0.0
+    secondary_deg: float = 0.0
+    source_to_detector_mm: float = 1020.0
+    source_to_isocentre_mm: float = 530.0
+    pixel_spacing_mm: tuple[float, float] = (0.194, 0.194)
+    isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    convention: str = "dicom"
+
+
+@dataclass(frozen=True)
+class XRay:
+    """One picture of the case, a row of the first section.
+
+    Attributes:
+        name: of its view.
+        file: the name of its file, without the folder.
+        image: (height, width) float32, bone bright, as ``View.image``.
+        polarity: how its file shows bone.
+        source: where its geometry is from: "case file", "matrix", "DICOM", "C-arm form", "scene", or "" while it has
+            none, and no view either.
+        c_arm: what its form shows.
+        mirrored: whether it was turned over, left to right, since it was read.
+        notes: what is doubtful, a sentence each.
+    """
+
+    name: str
+    file: str
+    image: np.ndarray
+    polarity: str
+    source: str = ""
+    c_arm: CArm = field(default_factory=CArm)
+    mirrored: bool = False
+    notes: tuple[str, ...] = ()
+
+
+JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fit of one or more vertebrae.
+
+    Attributes:
+        number: counts up.
+        levels: that it fits together.
+        state: one of ``JOB_STATES``.
+        stage: of the fit.
+        share: done, 0 to 1.
+        seconds: since its start.
+        seconds_left: NaN while nobody can say.
+        words: what the row shows: "61 %, 4 s left", "done in 6 s", or why it failed and what to do.
+        losses: (step, loss) pairs so far, for the plot.
+    """
+
+    number: int
+    levels: tuple[str, ...]
+    state: str = "waiting"
+    stage: str = ""
+    share: float = 0.0
+    seconds: float = 0.0
+    seconds_left: float = float("nan")
+    words: str = "waiting"
+    losses: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in ("waiting", "running")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished fit, kept so that two can be compared.
+
+    Attributes:
+        number: of its job.
+        plans: level to plan.
+        settings: what was changed for it ("{}" for the defaults).
+        folder: its plan folder, with history and pictures.
+        archive: the same folder packed (base64 of a zip), for a scene file to carry.
+    """
+
+    number: int
+    plans: Mapping[str, Plan]
+    settings: Mapping[str, object]
+    folder: Path
+    archive: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A cannula while it is being dragged.
+
+    Attributes:
+        key: level and side.
+        nearest: which wall is nearest: "medial", "superior", "lateral", "inferior" or "".
+        words: "1.3 mm free, A".
+    """
+
+    key: Key
+    cannula: Cannula
+    safety: Safety
+    nearest: str
+    words: str
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """Everything.
+
+    Attributes:
+        case: views whose geometry is known (perhaps fewer than two yet) and an id; its seeds are in ``seeds``.
+        case_folder: that it was read from, None for one put together here or changed here.
+        xrays: a row each; those without geometry too.
+        seeds: level to clicks.
+        level: that the next click is for.
+        clicking: whether clicks in the views are taken.
+        earlier_clicks: the seeds and level before each click that can be taken back, the last last.
+        epipolar_px: view name to (2, 2) u, v of both ends of the line on which the last click lies there.
+        jobs: level to its last fit's progress.
+        live_mm: level to (n, 3) RAS mm vertices of the fit that runs.
+        fits: all that ended well, the first first.
+        plans: level to the plan that is shown: of the latest fit, unless another was chosen.
+        review: all that was done to cannulas, None before there are any.
+        options: level and side to the cannula as it stands, with its safety, risk and words.
+        dragged: while a cannula is being dragged.
+        selected: level and side; the side is "" when a vertebra without cannulas is selected.
+        gauge: of the next plan, and shown for the selected cannula.
+        settings: changes that the next fit gets, as ``config.Settings`` names them.
+        rater: who grades.
+        session: a grading session that is going on.
+        session_paused: its clock stands.
+        detector_available: whether vertebrae can be found by themselves.
+        busy: what is being computed, in words; "" mostly.
+        message: the last thing worth saying, in words, with the next thing to do.
+        attention: whether that is a problem.
+        hidden: whether all overlays are hidden, while a key is held.
+    """
+
+    case: Case | None = None
+    case_folder: Path | None = None
+    xrays: tuple[XRay, ...] = ()
+    seeds: Mapping[str, Seed] = field(default_factory=dict)
+    level: str = "L3"
+    clicking: bool = False
+    earlier_clicks: tuple[tuple[Mapping[str, Seed], str], ...] = ()
+    epipolar_px: Mapping[str, np.ndarray] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    live_mm: Mapping[str, np.ndarray] = field(default_factory=dict)
+    fits: tuple[Fit, ...] = ()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    review: Review | None = None
+    options: Mapping[Key, Option] = field(default_factory=dict)
+    dragged: Live | None = None
+    selected: Key | None = None
+    gauge: int = 11
+    settings: Mapping[str, object] = field(default_factory=dict)
+    rater: str = ""
+    session: Session | None = None
+    session_paused: bool = False
+    detector_available: bool = False
+    busy: str = ""
+    message: str = "Open a case folder, add two X-rays, or take the sample case."
+    attention: bool = False
+    hidden: bool = False
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """Names of the views whose geometry is known."""
+        return tuple(view.name for view in self.case.views) if self.case else ()

@@ -1,0 +1,53 @@
+"""Where somebody clicked a vertebra's centre on an X-ray: one list of points a view, each with its level's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from slicer import vtkMRMLScene
+from slicer.util import arrayFromMarkupsControlPoints, updateMarkupsControlPointsFromArray
+
+from ..geometry.camera import project
+from ..types import View
+from .colours import OUTLINES
+from .layout import slice_node, slot_of
+from .models import seen_in
+from .nodes import node_of, remove, shown
+from .vertebrae import dress_markup
+from .xrays import on_detector
+
+
+def show_clicks(
+    scene: vtkMRMLScene, view: View, clicks_px: Mapping[str, tuple[float, float]], case_id: str = ""
+) -> Any:
+    """Show a view's clicks, level to (u, v); gives the node, None (and nothing shown) without clicks.
+
+    They can be dragged; ``read_clicks`` says where to.
+    """
+    if not clicks_px:
+        remove(scene, "clicks", view.name)
+        return None
+    node = shown(scene, "clicks", view.name, f"Clicks on {view.name}", case_id=case_id)
+    node.SetFixedNumberOfControlPoints(False)
+    updateMarkupsControlPointsFromArray(node, on_detector(view, np.array(list(clicks_px.values()))))
+    for index, level in enumerate(clicks_px):
+        node.SetNthControlPointLabel(index, level)
+    node.SetFixedNumberOfControlPoints(True)
+    display = node.GetDisplayNode()
+    dress_markup(display, OUTLINES[0], 2.4, labels=True)
+    display.SetGlyphTypeFromString("CrossDot2D")
+    display.SetTextScale(4.0)
+    slot = slot_of(scene, view.name)
+    seen_in(display, (slice_node(scene, slot).GetID(),) if slot else ("none",))
+    return node
+
+
+def read_clicks(scene: vtkMRMLScene, view: View) -> dict[str, tuple[float, float]]:
+    """Level to (u, v) of a view's clicks as they stand; empty where there are none."""
+    node = node_of(scene, "clicks", view.name)
+    if node is None or not node.GetNumberOfControlPoints():
+        return {}
+    pixels = project(arrayFromMarkupsControlPoints(node), view)
+    return {node.GetNthControlPointLabel(index): (float(u), float(v)) for index, (u, v) in enumerate(pixels)}

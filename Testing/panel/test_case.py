@@ -1,0 +1,201 @@
+"""The case put together: folders, single pictures, DICOM, the C-arm form, polarity, mirrored views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from SpineDARTLib.panel import casing
+from SpineDARTLib.panel.presenter import Presenter
+from SpineDARTLib.panel.state import CArm
+from SpineDARTLib.panel.steps import Step, steps
+from SpineDARTLib.panel.tags import c_arm_of_dicom
+from SpineDARTLib.resources import resource_folder
+from SpineDARTLib.types import View
+
+Present = Callable[..., Presenter]
+
+
+def step(presenter: Presenter, name: str) -> Step:
+    return next(one for one in steps(presenter.state) if one.name == name)
+
+
+def picture(path: Path, view: View) -> Path:
+    Image.fromarray(np.round(255 * view.image / view.image.max()).astype(np.uint8)).save(path)
+    return path
+
+
+def write_dicom(path: Path, view: View, **tags: object) -> Path:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
+
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = XRayAngiographicImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
+    dataset.Modality, dataset.PatientName = "XA", "Somebody^Private"
+    counts = np.round(4000 * np.exp(-view.image)).astype(np.uint16)
+    dataset.Rows, dataset.Columns = counts.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+    dataset.PixelIntensityRelationship = "LIN"
+    dataset.PixelData = counts.tobytes()
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+ALL_TAGS = {
+    "PositionerPrimaryAngle": 88.0,
+    "PositionerSecondaryAngle": -5.0,
+    "DistanceSourceToDetector": 1020.0,
+    "DistanceSourceToPatient": 700.0,
+    "ImagerPixelSpacing": [3.0, 3.0],
+}
+
+
+def test_at_first_only_a_case_can_be_opened(present: Present):
+    presenter = present()
+    case, *others = steps(presenter.state)
+    assert case.mark == "waiting" and case.controls["open"].enabled and case.controls["sample"].enabled
+    assert not case.controls["polarity"].enabled and "Open a case" in case.controls["polarity"].why
+    for one in others:
+        assert one.mark == "waiting", one
+        first = next(iter(one.controls.values()))
+        assert not first.enabled and first.why
+    assert all(
+        control.enabled != bool(control.why) for one in steps(presenter.state) for control in one.controls.values()
+    )
+
+
+def test_the_sample_case(present: Present):
+    presenter = present()
+    presenter.open_sample()
+    state = presenter.state
+    assert [xray.name for xray in state.xrays] == ["AP", "LAT"] and set(state.seeds) == {"L2", "L3", "L4"}
+    assert state.case_folder == resource_folder("sample")
+    assert step(presenter, "Case").mark == "done" and "apart, geometry: case file" in step(presenter, "Case").words
+    assert step(presenter, "Locate").words == "L2 L3 L4 located"
+    assert (
+        step(presenter, "Fit").words == "ready to fit L2 L3 L4" and step(presenter, "Fit").controls["fit_all"].enabled
+    )
+    assert not step(presenter, "Locate").controls["find"].enabled
+    presenter.close_case()
+    assert presenter.state.case is None and step(presenter, "Locate").mark == "waiting"
+
+
+def test_a_folder_without_a_case_says_so_and_leaves_what_there_was(present: Present, tmp_path: Path):
+    presenter = present()
+    presenter.open_sample()
+    presenter.open_case(tmp_path)
+    assert presenter.state.attention and "no such file" in presenter.state.message
+    assert str(tmp_path.parent) not in presenter.state.message
+    assert presenter.state.case is not None
+    presenter.select("L9")
+    presenter.choose_level("L4")
+    assert not presenter.state.attention and presenter.state.message == "", "an old complaint goes"
+
+
+def test_two_pictures_and_the_form(present: Present, views: tuple[View, View], tmp_path: Path):
+    presenter = present()
+    for name, view in zip(("ap", "somebody_private"), views, strict=True):
+        presenter.add_view(picture(tmp_path / f"{name}.png", view))
+    assert [xray.name for xray in presenter.state.xrays] == ["AP", "view A"], "a file's name may be a patient's"
+    assert "geometry of AP and view A is not known" in step(presenter, "Case").words
+    form = CArm(4.0, 3.0, 1020.0, 700.0, (3.0, 3.0), (0.0, 0.0, -10.0))
+    presenter.set_c_arm("AP", form)
+    assert presenter.state.view_names == ("AP",) and step(presenter, "Case").mark == "attention"
+    presenter.set_c_arm("view A", replace(form, primary_deg=10.0))
+    assert "only" in step(presenter, "Case").words and not step(presenter, "Locate").controls["click"].enabled
+    presenter.set_c_arm("view A", replace(form, primary_deg=88.0, secondary_deg=-5.0))
+    assert step(presenter, "Locate").controls["click"].enabled
+    case = presenter.state.case
+    assert case is not None
+    for found, true in zip(case.views, views, strict=True):
+        np.testing.assert_allclose(found.projection, true.projection, atol=1e-6)
+        np.testing.assert_allclose(casing.angles_deg(found), casing.angles_deg(true), atol=1e-6)
+        again = casing.c_arm_of_view(found)
+        assert (again.primary_deg, again.secondary_deg) == pytest.approx(casing.angles_deg(true))
+    assert casing.angles_words(case.views[1]) == "LAO 88 CAU 5"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (CArm(source_to_isocentre_mm=2000.0), "source_to_isocentre_mm"),
+        (CArm(pixel_spacing_mm=(0.0, 0.2)), "pixel spacing"),
+    ],
+)
+def test_a_form_that_no_c_arm_has(present: Present, views: tuple[View, View], tmp_path: Path, form: CArm, words: str):
+    presenter = present()
+    presenter.add_view(picture(tmp_path / "ap.png", views[0]))
+    presenter.set_c_arm("AP", form)
+    assert presenter.state.attention and words in presenter.state.message and not presenter.state.view_names
+
+
+def test_a_matrix_from_a_file(present: Present, views: tuple[View, View], tmp_path: Path):
+    presenter = present()
+    presenter.add_view(picture(tmp_path / "ap.png", views[0]))
+    matrix = {"projection_matrix": views[0].projection.tolist(), "pixel_spacing_mm": [3.0, 3.0]}
+    (tmp_path / "ap.json").write_text(json.dumps(matrix))
+    presenter.set_matrix("AP", tmp_path / "ap.json")
+    assert "source_to_detector_mm" in presenter.state.message and presenter.state.attention
+    (tmp_path / "ap.json").write_text(json.dumps({**matrix, "source_to_detector_mm": 1020.0}))
+    presenter.set_matrix("AP", tmp_path / "ap.json")
+    assert presenter.state.xrays[0].source == "matrix" and presenter.state.view_names == ("AP",)
+
+
+def test_dicom_brings_its_geometry(present: Present, views: tuple[View, View], tmp_path: Path):
+    presenter = present()
+    presenter.add_view(write_dicom(tmp_path / "lat.dcm", views[1], PixelSpacing=[2.0, 2.0], **ALL_TAGS))
+    (xray,) = presenter.state.xrays
+    assert (xray.name, xray.source, xray.polarity) == ("LAT", "DICOM", "bone-dark")
+    assert any(note.startswith("spacing: 2 values, 3 mm at the detector is used") for note in xray.notes)
+    assert any("isocentre" in note for note in xray.notes)
+    assert "Private" not in json.dumps(presenter.save())
+
+
+@pytest.mark.parametrize("left_out", list(ALL_TAGS))
+def test_dicom_that_lacks_a_tag_asks_for_it(views: tuple[View, View], tmp_path: Path, left_out: str):
+    tags = {name: value for name, value in ALL_TAGS.items() if name != left_out}
+    found = c_arm_of_dicom(write_dicom(tmp_path / "x.dcm", views[1], **tags))
+    assert len(found.missing) == 1 and "(0018," in found.missing[0]
+
+
+def test_polarity_and_mirror(present: Present, views: tuple[View, View], tmp_path: Path):
+    presenter = present()
+    presenter.open_sample()
+    before = presenter.state
+    assert before.case is not None
+    image, (u, v) = before.xrays[0].image, before.seeds["L3"].clicks_px["AP"]
+    presenter.mirror("AP")
+    assert presenter.state.seeds["L3"].clicks_px["AP"] == (image.shape[1] - 1 - u, v)
+    np.testing.assert_array_equal(presenter.state.case.views[0].image, image[:, ::-1])
+    assert presenter.state.xrays[0].mirrored and presenter.state.case_folder is None
+    presenter.mirror("AP")
+    np.testing.assert_array_equal(presenter.state.xrays[0].image, image)
+    presenter.set_polarity("AP", "bone-bright")
+    turned = presenter.state.case.views[0]
+    assert turned.polarity == "bone-bright" and np.corrcoef(turned.image.ravel(), image.ravel())[0, 1] < -0.7
+    presenter.set_polarity("AP", "bone-dark")
+    assert np.corrcoef(presenter.state.xrays[0].image.ravel(), image.ravel())[0, 1] > 0.95
+    presenter.set_polarity("AP", "purple")
+    assert presenter.state.attention
+
+
+def test_a_view_can_be_taken_out_again(present: Present):
+    presenter = present()
+    presenter.open_sample()
+    presenter.remove_view("LAT")
+    assert presenter.state.view_names == ("AP",) and set(presenter.state.seeds["L3"].clicks_px) == {"AP"}
+    assert "One X-ray has no depth" in step(presenter, "Fit").controls["fit_all"].why
+    presenter.remove_view("LAT")
+    assert "There is no view LAT" in presenter.state.message
