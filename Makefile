@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint screenshots format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -24,6 +24,9 @@ lint: $(STAMP) ## style (ruff) and types (pyright)
 	@$(BIN)/ruff format --check --quiet || { echo "not formatted: run 'make format'" >&2; exit 1; }
 	@echo "== types (pyright)"
 	@$(BIN)/pyright --pythonpath $(BIN)/python --level error
+
+screenshots: $(STAMP) ## the panel in every step and the views, as PNG, in output/screenshots
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m Testing.gui.screenshots output/screenshots
 
 format: $(STAMP) ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix --quiet

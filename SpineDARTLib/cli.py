@@ -23,6 +23,7 @@ from . import __version__
 from .arguments.atlas import Atlas
 from .arguments.common import Common, split_levels
 from .arguments.plan import Draw, Export
+from .arguments.review import Agreement, Report
 from .arguments.simulate import Simulate
 from .config import Device, PlanSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
@@ -165,6 +166,8 @@ Command = (
     | Annotated[Plan, subcommand("plan")]
     | Annotated[Draw, subcommand("draw")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[Report, subcommand("report")]
+    | Annotated[Agreement, subcommand("agreement")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Benchmark, subcommand("benchmark")]
     | Annotated[Atlas, subcommand("atlas")]
@@ -214,7 +217,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def parse(
     arguments: Sequence[str],
-) -> Demo | Plan | Draw | Export | Evaluate | Benchmark | Atlas | Simulate | Doctor | WorkerCommand | int:
+) -> (
+    Demo
+    | Plan
+    | Draw
+    | Export
+    | Report
+    | Agreement
+    | Evaluate
+    | Benchmark
+    | Atlas
+    | Simulate
+    | Doctor
+    | WorkerCommand
+    | int
+):
     """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
     arguments = [*arguments, "--help"] if list(arguments) in ([], ["atlas"], ["simulate"]) else list(arguments)
     description = "Plans vertebroplasty from two X-rays. Not for clinical use."

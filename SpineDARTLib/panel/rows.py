@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..plan.words import KEPT_MM, needle_name, room_words
+from ..plan.words import DOUBTFUL, KEPT_MM, doubt, needle_name, risk_words, room_words
 from ..review.record import GRADES, Key
-from ..types import LEVELS, SIDES, FittedVertebra, Option, Safety, Status
+from ..types import LEVELS, SIDES, FittedVertebra, Option, Risk, Safety, Status
 from .measuring import nearest_wall
 from .state import PanelState
 
@@ -118,22 +118,22 @@ def details(state: PanelState) -> Details | None:
         title=named,
         clearance_mm=safety.clearance_by_direction_mm,
         nearest=nearest_wall(safety.clearance_by_direction_mm),
-        room=room_words(safety),
-        colour=colour_of(safety),
+        room=", ".join(filter(None, (room_words(safety), risk_words(option.risk)))),
+        colour=colour_of(safety, option.risk),
         checks={CHECK_WORDS.get(name, name): passed for name, passed in safety.checks.items()},
         facts=_facts(option),
-        words=option.words,
+        words="; ".join(filter(None, (option.words, doubt(option)))),
     )
 
 
-def colour_of(safety: Safety) -> str:
-    """What the colour of a cannula means: its room and its checks."""
+def colour_of(safety: Safety, risk: Risk | None = None) -> str:
+    """What the colour of a cannula means: its room, its checks, and whether its fit bears them out."""
     if safety.status != "measured":
         return "none"
     if safety.clearance_mm < 0:
         return "breach"
-    kept = safety.clearance_mm >= KEPT_MM and all(safety.checks.values())
-    return "good" if kept else "check"
+    sure = risk is None or risk.breach_probability < DOUBTFUL
+    return "good" if sure and safety.clearance_mm >= KEPT_MM and all(safety.checks.values()) else "check"
 
 
 def clearance_text(safety: Safety) -> str:
@@ -173,10 +173,12 @@ def _room_cell(state: PanelState, key: Key) -> Cell:
     option = state.options.get(key)
     if option is None:
         return Cell("–")
-    safety = option.safety
     if state.dragged is not None and state.dragged.key == key:
         safety = state.dragged.safety
-    return Cell(clearance_text(safety), colour_of(safety), option.words, key)
+        return Cell(clearance_text(safety), colour_of(safety), option.words, key)
+    risk = risk_words(option.risk).removeprefix("breach ")
+    text = " ".join(filter(None, (clearance_text(option.safety), risk)))
+    return Cell(text, colour_of(option.safety, option.risk), option.words, key)
 
 
 def _grade_cell(state: PanelState, key: Key) -> Cell:

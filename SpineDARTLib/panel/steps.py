@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..plan.words import DOUBTFUL
 from ..types import LEVELS, Status
 from .casing import angle_words, what_case_lacks
 from .locating import passing_words, what_seed_lacks
@@ -160,6 +161,7 @@ def _review(state: PanelState) -> Step:
     }
     breaches = [f"{level} {side}" for (level, side), option in state.options.items() if option.safety.clearance_mm < 0]
     doubtful = [level for level, plan in state.plans.items() if plan.fitted.status is not Status.CONVERGED]
+    risky = [key for key, option in state.options.items() if option.risk and option.risk.breach_probability >= DOUBTFUL]
     if none:
         words, mark = "needs a fit", "waiting"
     elif blind:
@@ -168,6 +170,8 @@ def _review(state: PanelState) -> Step:
         words, mark = f"breach: {', '.join(breaches)}", "attention"
     elif doubtful:
         words, mark = f"check {' '.join(doubtful)}", "attention"
+    elif risky:
+        words, mark = f"no breach as fitted; {len(risky)} of {len(state.options)} may", "attention"
     else:
         words, mark = f"{len(state.options)} cannulas, no breach", "done"
     return Step("Review", mark, words, {name: _control(why) for name, why in controls.items()})
