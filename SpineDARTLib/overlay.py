@@ -74,7 +74,7 @@ class _Box:
 
 def draw_overlay(case: Case, plans: Sequence[Plan], path: Path | str) -> None:
     """Draw one panel a view and write the picture (PNG)."""
-    boxes = [_region(view, case, plans) for view in case.views]
+    boxes = [region(view, case, plans) for view in case.views]
     widths = [PANEL_INCHES * box.aspect for box in boxes]
     header, footer = 0.42, 0.55
     gap = 0.12
@@ -85,7 +85,7 @@ def draw_overlay(case: Case, plans: Sequence[Plan], path: Path | str) -> None:
     x = gap
     for view, box, panel in zip(case.views, boxes, widths, strict=True):
         axes = figure.add_axes((x / width, footer / height, panel / width, PANEL_INCHES / height))
-        _draw_panel(axes, view, box, case, plans)
+        draw_panel(axes, view, box, case, plans)
         figure.text(x / width, 1 - 0.30 / height, view.name, color="white", fontsize=13, weight="bold")
         x += panel + gap
     _draw_column(figure, x, header, PANEL_INCHES, plans)
@@ -95,7 +95,7 @@ def draw_overlay(case: Case, plans: Sequence[Plan], path: Path | str) -> None:
     figure.savefig(path, format="png", facecolor=GROUND, metadata={"Software": f"SpineDART {__version__}"})
 
 
-def _region(view: View, case: Case, plans: Sequence[Plan]) -> _Box:
+def region(view: View, case: Case, plans: Sequence[Plan]) -> _Box:
     """The part of a view that holds all vertebrae and clicks, with some context; the whole view if there are none."""
     height, width = view.image.shape
     points = [project(plan.vertices_mm, view) for plan in plans if plan.vertices_mm is not None]
@@ -111,7 +111,7 @@ def _region(view: View, case: Case, plans: Sequence[Plan]) -> _Box:
     return box if box.right - box.left > 8 and box.bottom - box.top > 8 else frame
 
 
-def _draw_panel(axes: Axes, view: View, box: _Box, case: Case, plans: Sequence[Plan]) -> None:
+def draw_panel(axes: Axes, view: View, box: _Box, case: Case, plans: Sequence[Plan]) -> None:
     """One X-ray with everything on it."""
     low, high = _window(view.image, box)
     axes.imshow(view.image, cmap="gray", vmin=low, vmax=high, interpolation="bicubic")

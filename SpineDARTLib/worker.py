@@ -76,10 +76,11 @@ class Planner(Protocol):
 def plan_to_folder(job: PlanJob) -> Generator[FitState, None, Message]:
     """The whole pipeline, and the plan folder at its end."""
     from .commands import check_machine, require_model
+    from .inspect.residuals import write_residuals
     from .io.case import read_case
     from .io.plan import check_writable, write_plan
     from .overlay import draw_overlay
-    from .pipeline import plan_case
+    from .pipeline import load_models, plan_case
 
     device = check_machine(job.settings)
     case = read_case(job.case)
@@ -87,6 +88,7 @@ def plan_to_folder(job: PlanJob) -> Generator[FitState, None, Message]:
     check_writable(job.out)
     plans = yield from plan_case(case, job.settings, job.levels)
     write_plan(job.out, case, plans, job.settings, lambda path: draw_overlay(case, plans, path), {"device": device})
+    write_residuals(job.out, case, plans, load_models(), job.settings.render)
     outcomes = [{"level": one.fitted.level, "status": one.fitted.status, "reason": one.fitted.reason} for one in plans]
     return {"out": str(job.out), "vertebrae": outcomes}
 

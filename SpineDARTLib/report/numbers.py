@@ -34,7 +34,7 @@ def chip(words: str, colour: str) -> str:
 
 def room_chip(option: Option) -> str:
     """ "▲ 2.1 mm A" on its colour."""
-    return chip(clearance_text(option.safety), colour_of(option.safety))
+    return chip(clearance_text(option.safety), colour_of(option.safety, option.risk))
 
 
 def fit_chip(fitted: FittedVertebra) -> str:

@@ -12,11 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..overlay import GROUND
-from ..overlay import _draw_panel as draw_panel
-from ..overlay import _region as region
-from ..simulate.grading import GradingSettings, grading_pictures, titled
-from ..simulate.grading import _filled as filled
+from ..overlay import GROUND, draw_panel, region
+from ..simulate.grading import GradingSettings, filled, grading_pictures, titled
 from ..simulate.nouns import Volume
 from ..types import Case, Plan
 

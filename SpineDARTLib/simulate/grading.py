@@ -143,7 +143,7 @@ def save_grading(plan_folder: Path | str, out: Path | str, settings: GradingSett
     settings = settings or GradingSettings()
     saved = read_plan(plan_folder)
     bones = {
-        plan.fitted.level: _filled(plan.fitted.level, plan.vertices_mm, plan.faces, settings)
+        plan.fitted.level: filled(plan.fitted.level, plan.vertices_mm, plan.faces, settings)
         for plan in saved.plans
         if plan.vertices_mm is not None and plan.faces is not None
     }
@@ -165,7 +165,7 @@ def save_grading(plan_folder: Path | str, out: Path | str, settings: GradingSett
     return tuple(written)
 
 
-def _filled(level: str, vertices: np.ndarray, faces: np.ndarray, settings: GradingSettings) -> Volume:
+def filled(level: str, vertices: np.ndarray, faces: np.ndarray, settings: GradingSettings) -> Volume:
     """Bone of an average person in a fitted surface; its texture hangs on the level alone."""
     generator = stream(settings.seed, level)
     return fill_bone(vertices, faces, BoneQuality(roughness=0.1), generator, settings.spacing_mm)

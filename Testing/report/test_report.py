@@ -14,6 +14,9 @@ import pytest
 from PIL import Image
 
 import SpineDARTLib.review_commands as commands
+from SpineDARTLib.arguments.review import Agreement
+from SpineDARTLib.arguments.review import Report as ReportCommand
+from SpineDARTLib.cli import parse
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.inspect.findings import Finding
 from SpineDARTLib.io.plan import SavedPlan, write_plan
@@ -185,3 +188,17 @@ def test_a_case_or_review_of_somebody_else_is_refused(folder, saved, case, monke
 def test_a_folder_that_is_not_there_is_said(folder):
     with pytest.raises(InputError):
         commands.report(folder / "plan", None, folder / "missing.json", folder / "report.html")
+
+
+def test_both_commands_can_be_typed(tmp_path):
+    asked = parse(["report", "plan", "--case", "case", "--review", "review.json", "--out", "page.html"])
+    assert asked == ReportCommand(
+        plan=Path("plan"), out=Path("page.html"), case=Path("case"), review=Path("review.json")
+    )
+    asked = parse(["agreement", "a.json", "b.csv", "--plan", "one", "two"])
+    assert asked == Agreement(files=(Path("a.json"), Path("b.csv")), plan=(Path("one"), Path("two")))
+
+
+def test_a_file_in_no_folder_is_said_before_anything_is_drawn(folder):
+    with pytest.raises(InputError, match="--out"):
+        commands.report(folder / "plan", None, None, folder / "nowhere" / "report.html")
