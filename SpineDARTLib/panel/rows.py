@@ -177,7 +177,7 @@ def _room_cell(state: PanelState, key: Key) -> Cell:
         safety = state.dragged.safety
         return Cell(clearance_text(safety), colour_of(safety), option.words, key)
     risk = risk_words(option.risk).removeprefix("breach ")
-    text = " ".join(filter(None, (clearance_text(option.safety), risk)))
+    text = "\n".join(filter(None, (clearance_text(option.safety), risk)))
     return Cell(text, colour_of(option.safety, option.risk), option.words, key)
 
 
