@@ -1,4 +1,4 @@
-"""What a running desktop Slicer offers to Python, read from the inventory of issue 6."""
+"""What a running desktop Slicer offers to Python, read from an inventory of its API."""
 
 from __future__ import annotations
 
