@@ -162,7 +162,8 @@ def _number(option: Option, name: str) -> str:
 
 
 def _risk(option: Option) -> str:
-    return escape(risk_words(option.risk).removeprefix("breach risk ")) or "–"
+    words = escape(risk_words(option.risk).removeprefix("breach risk "))
+    return f'<span class="name">{words}</span>' if words else "–"
 
 
 def _mark(passed: bool | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from SpineDARTLib.panel.presenter import Presenter
 from SpineDARTLib.panel.steps import COLUMNS, Step, details, review_rows, steps
 from SpineDARTLib.plan.safety import assess
 from SpineDARTLib.review.record import Adjustment
-from SpineDARTLib.types import Plan
+from SpineDARTLib.types import Plan, Risk
 
 from .processes import Stage
 
@@ -96,6 +97,34 @@ def test_the_risk_of_what_was_moved_follows(planned: Presenter, stage: Stage):
     settle(planned, stage)
     assert planned.state.options[RIGHT].risk is not None
     assert details(planned.state).facts["chance of a breach"].endswith(" %")
+
+
+def test_a_doubtful_fit_shows_wherever_the_clearance_does(planned: Presenter):
+    state = planned.state
+    key = state.selected
+    assert key is not None
+
+    def shown(probability: float, clearance: float = 2.0):
+        option = state.options[key]
+        sure = dict.fromkeys(option.safety.checks, True)
+        free = replace(option.safety, clearance_mm=clearance, grade="A", breach_direction="", checks=sure)
+        risk = Risk(probability, 0.5, {"5": -1.0, "50": 1.0, "95": 2.0}, np.array([1.0]), np.array([1.0]))
+        options = {
+            one: replace(option, cannula=known.cannula, safety=free, risk=risk)
+            for one, known in state.options.items()
+            if one[0] == key[0]
+        }
+        # The other vertebra's fit is doubtful itself.
+        found = replace(state, options=options, plans={key[0]: state.plans[key[0]]})
+        cell = next(cell for row in review_rows(found) for cell in row.cells if cell.key == key and "mm" in cell.text)
+        return cell, details(found), {one.name: one for one in steps(found)}["Review"]
+
+    cell, chosen, review = shown(0.3)
+    assert cell.text == "▲ 2.0 mm A\nrisk 30 %" and cell.colour == "check"
+    assert chosen is not None and chosen.room == "2.0 mm free, A, breach risk 30 %" and "30 of 100" in chosen.words
+    assert review.mark == "attention" and "2 of 2 may" in review.words
+    cell, chosen, review = shown(0.05)
+    assert cell.colour == "good" == chosen.colour and review.mark == "done" and "100" not in chosen.words
 
 
 def test_ends_that_meet_or_are_no_numbers_stay(planned: Presenter):

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from SpineDARTLib.plan.words import broken_rules, describe, explain, needle_name, room_words, warning
-from SpineDARTLib.types import Cannula, Safety
+from SpineDARTLib.plan.words import broken_rules, describe, doubt, explain, needle_name, risk_words, room_words, warning
+from SpineDARTLib.types import Cannula, Option, Risk, Safety
 from Testing.plan.tubes import tube_anatomy
 
 STRAIGHT = tube_anatomy(np.eye(3), np.zeros(3))
@@ -42,6 +42,27 @@ def test_room():
     assert room_words(safety((1.3, 2.0, 3.0, 4.0))) == "1.3 mm free, A"
     assert room_words(safety((2.0, 2.0, -0.8, 4.0))) == "lateral breach 0.8 mm, B"
     assert room_words(UNMEASURED) == "not measured: A hole of 9 mm."
+
+
+def risk(breach: float) -> Risk:
+    return Risk(breach, 0.4, {"5": -1.4, "50": 0.6, "95": 2.8}, np.array([5.0, 6.0]), np.array([1.0, 0.8]))
+
+
+@pytest.mark.parametrize(
+    ("breach", "words"), [(0.004, "under 1 %"), (0.034, "3 %"), (0.21, "21 %"), (0.995, "over 99 %")]
+)
+def test_risk_in_words(breach: float, words: str):
+    assert risk_words(risk(breach)) == f"breach risk {words}"
+    assert risk_words(None) == ""
+
+
+def test_a_path_that_only_looks_free_is_said_to():
+    free, through = safety((2.7, 3.0, 2.9, 4.0)), safety((2.0, 2.0, -0.8, 4.0))
+    said = doubt(Option(cannula("left"), free, risk(0.21)))
+    assert said.startswith("left: free in the fitted vertebra") and "21 of 100" in said and "-1.4 to 2.8 mm" in said
+    assert doubt(Option(cannula(), free, risk(0.09))) == "" and doubt(Option(cannula(), free)) == ""
+    # Of one that breaches already, or was not measured, other sentences speak.
+    assert doubt(Option(cannula(), through, risk(0.9))) == "" == doubt(Option(cannula(), UNMEASURED, risk(0.9)))
 
 
 def test_the_sentence_of_a_better_path_on_either_side():
