@@ -67,6 +67,37 @@ def open_sample(source: Any = None) -> None:
     slicer.util.getModuleWidget("SpineDART").logic.presenter.open_sample()
 
 
+class SpineDARTFileReader:
+    """Cases, plans and grading sessions that are dropped on Slicer's own window or opened by its Add data.
+
+    Slicer finds it by its name; no node is loaded, the module opens the file.
+    """
+
+    def __init__(self, parent: Any) -> None:
+        self.parent = parent
+
+    def description(self) -> str:
+        return _("SpineDART case, plan or grading session")
+
+    def fileType(self) -> str:  # as Slicer spells it
+        return "SpineDARTCase"
+
+    def extensions(self) -> list[str]:
+        return [_("SpineDART case, plan or grading session") + " (*.json)"]
+
+    def canLoadFile(self, filePath: str) -> bool:  # as Slicer spells it
+        from SpineDARTLib.panel.dropping import kind_of
+
+        return kind_of(Path(filePath)) in ("case", "plan", "session")
+
+    def load(self, properties: Any) -> bool:
+        slicer.util.selectModule("SpineDART")
+        presenter = slicer.util.getModuleWidget("SpineDART").logic.presenter
+        presenter.drop([str(properties["fileName"])])
+        self.parent.loadedNodes = []
+        return not presenter.state.attention
+
+
 @parameterNodeWrapper
 class SpineDARTParameterNode:
     """What the module keeps of its own beside the review (``scene.store``)."""
@@ -81,15 +112,15 @@ class SpineDARTLogic(ScriptedLoadableModuleLogic):
     def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
         from SpineDARTPanel.process import QtProcess
-        from SpineDARTPanel.scene_link import SceneLink
         from SpineDARTPanel.worker import command
 
         from SpineDARTLib.panel.presenter import Presenter
         from SpineDARTLib.panel.worker_client import WorkerClient
+        from SpineDARTLib.scene.follow import Follow
 
         self.work = Path(tempfile.mkdtemp(prefix="spinedart-"))
         self.presenter = Presenter(WorkerClient(QtProcess, command("worker")), self.work)
-        self.link = SceneLink(slicer.mrmlScene, self.presenter)
+        self.link = Follow(slicer.mrmlScene, self.presenter)
 
     def getParameterNode(self) -> SpineDARTParameterNode:  # as Slicer spells it
         return SpineDARTParameterNode(super().getParameterNode())  # type: ignore[call-arg]
@@ -144,7 +175,8 @@ class SpineDARTWidget(ScriptedLoadableModuleWidget):
         self._observe_scene()
         node = logic.getParameterNode()
         presenter.set_rater(node.rater)
-        presenter.set_gauge(node.gauge)
+        if node.gauge != presenter.state.gauge:
+            presenter.set_gauge(node.gauge)
         self._show_again()
 
     def cleanup(self) -> None:

@@ -22,10 +22,11 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 from . import __version__
 from .arguments.atlas import Atlas
 from .arguments.common import Common, split_levels
+from .arguments.geometry import Geometry
 from .arguments.plan import Draw, Export
 from .arguments.review import Agreement, Report
 from .arguments.simulate import Simulate
-from .config import Device, PlanSettings, Renderer, Settings, SimilarityName
+from .config import Device, PlanSettings, RefinementSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
 
 DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -50,6 +51,8 @@ class HowToFit(Common):
     """Outer diameter of the cannulas in place of a gauge's."""
     unipedicular: bool = PlanSettings.unipedicular
     """Offer paths that reach the midline from one side, too."""
+    refine_geometry: bool = RefinementSettings.on
+    """Seek small errors of the cameras together with the fit; the first view stays."""
     seed: int = Settings.seed
     """Of everything random: the same seed gives the same plan."""
 
@@ -66,7 +69,8 @@ class HowToFit(Common):
         if self.diameter_mm is not None and not 0.5 <= self.diameter_mm <= 10.0:
             raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
         cannula = PlanSettings(self.gauge, self.diameter_mm, self.unipedicular)
-        return Settings(self.device, similarity, self.renderer, self.seed, plan=cannula)
+        refinement = RefinementSettings(on=self.refine_geometry)
+        return Settings(self.device, similarity, self.renderer, self.seed, plan=cannula, refinement=refinement)
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ Command = (
     | Annotated[Agreement, subcommand("agreement")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Benchmark, subcommand("benchmark")]
+    | Annotated[Geometry, subcommand("geometry")]
     | Annotated[Atlas, subcommand("atlas")]
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Doctor, subcommand("doctor")]
@@ -226,6 +231,7 @@ def parse(
     | Agreement
     | Evaluate
     | Benchmark
+    | Geometry
     | Atlas
     | Simulate
     | Doctor

@@ -25,10 +25,10 @@ from .io.case import read_case
 from .io.files import write_atomically
 from .io.plan import check_writable, plain, write_plan
 from .io.truth import read_truth
-from .overlay import WORDS, draw_overlay
+from .overlay import draw_overlay
 from .pipeline import plan_case
 from .plan.anatomy import Anatomy, anatomy_of
-from .plan.words import broken_rules, doubt, needle_name, risk_words, room_words, warning
+from .plan.words import STATUS_WORDS, broken_rules, doubt, needle_name, risk_words, room_words, warning
 from .render.device import choose_device
 from .resources import resource_folder
 from .types import Case, FitState, Option, Plan
@@ -140,7 +140,7 @@ def plan_table(plans: Sequence[Plan]) -> Table:
         found = {option.cannula.side: _in_short(option) for option in recommended(one)}
         table.add_row(
             one.fitted.level,
-            WORDS[one.fitted.status],
+            STATUS_WORDS[one.fitted.status],
             f"~{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
             found.get("left", "-"),
             found.get("right", "-"),
@@ -156,7 +156,9 @@ def _in_short(option: Option) -> str:
 
 
 def remarks(plans: Sequence[Plan]) -> Iterator[str]:
-    """A line for each vertebra without a usable fit and for each cannula that does not, or may not, keep its room."""
+    """A line for each vertebra without a usable fit and for each cannula that does not, or may not, keep its room; and
+    what became of refining the cameras."""
+    yield from dict.fromkeys(one.refinement.words for one in plans if one.refinement is not None)
     for one in plans:
         level = one.fitted.level
         if not one.fitted.status.usable:

@@ -22,9 +22,10 @@ from scipy.ndimage import gaussian_filter
 
 from . import __version__
 from .geometry.camera import project, project_with_depth
+from .geometry.refined import refined_case
 from .io.cannulas import recommended
-from .plan.words import broken_rules, needle_name, risk_words, room_words
-from .types import Cannula, Case, Plan, Safety, Status, View
+from .plan.words import STATUS_WORDS, broken_rules, needle_name, risk_words, room_words
+from .types import Cannula, Case, Plan, Refinement, Safety, View
 
 # Okabe and Ito's colours, told apart by the colour-blind (2008), lightened for a dark ground.
 VERTEBRA = ("#F5EA55", "#8FF0C4")
@@ -32,14 +33,6 @@ VERTEBRA = ("#F5EA55", "#8FF0C4")
 LEFT, RIGHT, LANDMARK = "#6CC4F5", "#F2A93B", "#E6E6E6"
 BREACH, QUIET, GROUND = "#FF4040", "#A8A8A8", "#101010"
 CANNULA_COLOURS = {"left": LEFT, "right": RIGHT}
-
-WORDS = {
-    Status.CONVERGED: "good fit",
-    Status.STEP_LIMIT: "step limit reached",
-    Status.LOW_CONFIDENCE: "low confidence: check",
-    Status.NOT_INITIALISED: "not located",
-    Status.DIVERGED: "fit failed",
-}
 
 PANEL_INCHES, COLUMN_INCHES, DPI = 7.2, 2.6, 130
 CONTEXT_MM = 18.0
@@ -73,7 +66,8 @@ class _Box:
 
 
 def draw_overlay(case: Case, plans: Sequence[Plan], path: Path | str) -> None:
-    """Draw one panel a view and write the picture (PNG)."""
+    """Draw one panel a view and write the picture (PNG); with the cameras that the plans were made with."""
+    case = refined_case(case, plans)
     boxes = [region(view, case, plans) for view in case.views]
     widths = [PANEL_INCHES * box.aspect for box in boxes]
     header, footer = 0.42, 0.55
@@ -92,7 +86,19 @@ def draw_overlay(case: Case, plans: Sequence[Plan], path: Path | str) -> None:
     figure.text(gap / width, 0.32 / height, f"{case.id} · {KEY}", color=QUIET, fontsize=8)
     notice = f"Not for clinical use · SpineDART {__version__}"
     figure.text(gap / width, 0.11 / height, notice, color="white", fontsize=9, weight="bold")
+    moved = next((plan.refinement for plan in plans if plan.refinement), None)
+    if moved is not None:
+        figure.text(2.9 / width, 0.11 / height, _cameras_in_short(moved), color=QUIET, fontsize=8)
     figure.savefig(path, format="png", facecolor=GROUND, metadata={"Software": f"SpineDART {__version__}"})
+
+
+def _cameras_in_short(refinement: Refinement) -> str:
+    """Whether the picture is drawn with cameras other than those given."""
+    if not refinement.accepted:
+        return "Cameras as given; refining them was refused"
+    moves = ", ".join(f"{name} by {mm:.1f} mm, {refinement.moved_deg[name]:.1f}°"
+                      for name, mm in refinement.moved_mm.items())  # fmt: skip
+    return f"Cameras refined with the fit: {refinement.anchor} stays, {moves}"
 
 
 def region(view: View, case: Case, plans: Sequence[Plan]) -> _Box:
@@ -252,7 +258,7 @@ def _draw_column(figure: Figure, left: float, top: float, height: float, plans: 
 def _words(plan: Plan, colour: str) -> list[tuple[str, str, bool]]:
     """Lines of text of one vertebra: words, colour, whether it is a heading."""
     fitted = plan.fitted
-    rows = [(f"{fitted.level}  {WORDS[fitted.status]}", colour, True)]
+    rows = [(f"{fitted.level}  {STATUS_WORDS[fitted.status]}", colour, True)]
     for option in recommended(plan):
         cannula, safety = option.cannula, option.safety
         colour = BREACH if safety.clearance_mm < 0 else CANNULA_COLOURS[cannula.side]
@@ -268,7 +274,7 @@ def _draw_missing(axes: Axes, plan: Plan, click: tuple[float, float] | None, box
     if click is None:
         return
     axes.plot(*click, "x", color=colour, markersize=9, markeredgewidth=1.5)
-    words = f"{plan.fitted.level} {WORDS[plan.fitted.status]}"
+    words = f"{plan.fitted.level} {STATUS_WORDS[plan.fitted.status]}"
     _text(axes, np.array([click[0], click[1] - 0.03 * (box.bottom - box.top)]), words, colour, 10.5)
 
 

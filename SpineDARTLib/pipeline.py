@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
+
+import numpy as np
 
 from .atlas.files import available_levels, load_model
 from .atlas.model import ShapeModel
 from .config import Settings
 from .errors import InputError
+from .fit.calibration import compared, refine
 from .fit.confidence import conclude
-from .fit.initialise import initialise
+from .fit.initialise import Starts, initialise
 from .fit.optimise import fit
+from .geometry.refined import refined_views
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
 from .resources import resource_folder
-from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Seed, Status
+from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status
 
 
 def plan_case(
     case: Case, settings: Settings, levels: Sequence[str] | None = None, without: Sequence[str] = ()
 ) -> Generator[FitState, None, tuple[Plan, ...]]:
     """Fit and plan the vertebrae of a case: yields the fit's states, returns one plan a level.
+
+    Where cameras are refined (``settings.refinement``), the plans say how; draw them with ``geometry.refined``.
 
     Args:
         case: two or more views with seeds.
@@ -36,23 +43,70 @@ def plan_case(
     """
     seeds = _chosen(case, levels)
     models = load_models(without)
-    device = choose_device(settings.device)
+    run = _Run(case, seeds, models, settings, choose_device(settings.device))
     begun = perf_counter()
-    starts = initialise(seeds, case.views, models)
+    fits = yield from _fits(run)
+    refinement = None
+    if settings.refinement.on and fits.starts.vertebrae:
+        fits, refinement = yield from _refined(run, fits)
+    seconds = (perf_counter() - begun) / max(len(fits.starts.vertebrae), 1)
+    found = {one.level: one for one in fits.results(run, seconds)}
+    failed = {level: FittedVertebra(level, Status.NOT_INITIALISED, why) for level, why in fits.starts.reasons.items()}
+    results = (found.get(seed.level) or failed[seed.level] for seed in seeds)
+    plans = (plan_vertebra(one, models.get(one.level), settings.plan) for one in results)
+    return tuple(replace(plan, refinement=refinement) for plan in plans)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the fits of one case share."""
+
+    case: Case
+    seeds: Sequence[Seed]
+    models: Mapping[str, ShapeModel]
+    settings: Settings
+    device: str
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """A finished fit, and the cameras that it was made with."""
+
+    case: Case
+    starts: Starts
+    history: Sequence[FitState]
+
+    def results(self, run: _Run, seconds: float) -> tuple[FittedVertebra, ...]:
+        return conclude(self.case, self.starts, self.history, run.models, run.settings, seconds)
+
+    @property
+    def similarity(self) -> float:
+        """Mean over vertebrae and views."""
+        return float(np.mean([list(one.similarity.values()) for one in self.history[-1].evidence.values()]))
+
+
+def _fits(run: _Run) -> Generator[FitState, None, _Fits]:
+    """Start and fit all vertebrae."""
+    starts = initialise(run.seeds, run.case.views, run.models)
     history: list[FitState] = []
-    for state in fit(case.views, starts.vertebrae, models, settings, device, seeds):
+    for state in fit(run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds):
         history.append(state)
         yield state
-    seconds = (perf_counter() - begun) / max(len(starts.vertebrae), 1)
-    found = {one.level: one for one in conclude(case, starts, history, models, settings, seconds)}
-    return tuple(
-        plan_vertebra(
-            found.get(seed.level) or FittedVertebra(seed.level, Status.NOT_INITIALISED, starts.reasons[seed.level]),
-            models.get(seed.level),
-            settings.plan,
-        )
-        for seed in seeds
-    )
+    return _Fits(run.case, starts, history)
+
+
+def _refined(run: _Run, first: _Fits) -> Generator[FitState, None, tuple[_Fits, Refinement]]:
+    """Seek small errors of the cameras, and fit anew with what was found; the first fit where that is no better."""
+    trusted = {one.level: one.vertebra for one in first.results(run, 0.0) if one.vertebra and one.status.usable}
+    found = yield from refine(run.case.views, trusted, run.models, run.settings, run.device)
+    if not found.accepted:
+        return first, found
+    moved = replace(run.case, views=refined_views(run.case.views, found))
+    second = yield from _fits(replace(run, case=moved))
+    if not second.starts.vertebrae:
+        return first, compared(run.case.views, found, first.similarity, -1.0)
+    found = compared(run.case.views, found, first.similarity, second.similarity)
+    return (second if found.accepted else first), found
 
 
 def load_models(without: Sequence[str] = ()) -> dict[str, ShapeModel]:

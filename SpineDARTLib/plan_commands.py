@@ -17,6 +17,7 @@ from .config import PlanSettings
 from .drawn_overlay import draw_drawn
 from .errors import InputError
 from .fit.posterior import posterior_of
+from .geometry.refined import refined_case
 from .io.cannulas import recommended, unmeasured
 from .io.case import read_case
 from .io.drawn import DrawnCannula, read_drawn
@@ -42,6 +43,7 @@ def draw(case_path: Path, drawn_path: Path, out: Path, plan_path: Path | None) -
     drawn = read_drawn(drawn_path, case)
     check_writable(out)
     saved = None if plan_path is None else _plan_of(plan_path, case)
+    case = refined_case(case, saved.plans if saved else ())
     diameter_mm = needle_diameter_mm(PlanSettings())
     found = [(one, of_drawn(one, case.views, diameter_mm)) for one in drawn]
     plans = _with_drawn(found, saved.plans if saved else ())

@@ -17,8 +17,8 @@ from .planned import UNMEASURED, Cannula, Option, Risk, Safety
 
 __all__ = [
     "LEVELS", "LUMBAR", "SIDES", "THORACIC", "UNMEASURED", "VERSE_LABELS", "Cannula", "Case", "Evidence", "FitState",
-    "FittedVertebra", "Option", "Plan", "Posterior", "Quality", "Reconstruction", "Risk", "Safety", "Seed", "Status",
-    "Vertebra", "View",
+    "FittedVertebra", "Option", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk", "Safety",
+    "Seed", "Status", "Vertebra", "View",
 ]  # fmt: skip
 
 THORACIC = tuple(f"T{i}" for i in range(1, 13))
@@ -225,6 +225,30 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
+class Refinement:
+    """What came of seeking small errors of the cameras together with the fit.
+
+    Attributes:
+        accepted: whether the plan was made with cameras that moved; if not, they are as given.
+        words: how far they moved, or why they stayed.
+        anchor: name of the view that stays, and the world with it.
+        world_to_camera: view name to the (4, 4) that the plan was made with, of the views that moved.
+        moved_mm: view name to how far it shifted, at the middle of the vertebrae. moved_deg: to how far it turned.
+        determined: along how many directions they moved.
+        sigma: standard deviation left along the least sure of these, relative to what it was before.
+    """
+
+    accepted: bool
+    words: str
+    anchor: str
+    world_to_camera: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+    moved_mm: Mapping[str, float] = field(default_factory=dict)
+    moved_deg: Mapping[str, float] = field(default_factory=dict)
+    determined: int = 0
+    sigma: float = 1.0
+
+
+@dataclass(frozen=True)
 class Plan:
     """One vertebra's result.
 
@@ -243,3 +267,5 @@ class Plan:
     pedicle_rims_mm: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Side to (n, 3) RAS mm: the ring around the pedicle's isthmus, which AP shows as its oval."""
     options: tuple[Option, ...] = ()
+    refinement: Refinement | None = None
+    """Of the case's cameras, if it was asked for: the same in all its plans."""

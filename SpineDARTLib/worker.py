@@ -19,6 +19,7 @@ is for the user) or "internal".
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 import traceback
@@ -44,6 +45,8 @@ INTERVAL_SECONDS = 0.1
 REQUESTS = ("hello", "plan", "cancel", "quit")
 WHERE = Path("request")
 """What complaints about a request call it."""
+
+log = logging.getLogger(__name__)
 
 Answer = Callable[[Mapping[str, Any]], None]
 Message = dict[str, Any]
@@ -88,7 +91,10 @@ def plan_to_folder(job: PlanJob) -> Generator[FitState, None, Message]:
     check_writable(job.out)
     plans = yield from plan_case(case, job.settings, job.levels)
     write_plan(job.out, case, plans, job.settings, lambda path: draw_overlay(case, plans, path), {"device": device})
-    write_residuals(job.out, case, plans, load_models(), job.settings.render)
+    try:
+        write_residuals(job.out, case, plans, load_models(), job.settings.render)
+    except OSError as error:  # a full disk, say: pictures for whoever inspects are not worth a plan that is written
+        log.warning("no residual pictures: %s", error.strerror or error)
     outcomes = [{"level": one.fitted.level, "status": one.fitted.status, "reason": one.fitted.reason} for one in plans]
     return {"out": str(job.out), "vertebrae": outcomes}
 

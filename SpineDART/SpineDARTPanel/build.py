@@ -38,6 +38,14 @@ def helped(widget: Any, help_text: str) -> Any:
     return widget
 
 
+def field(placeholder: str, help_text: str) -> Any:
+    """A line to write in; files that are dropped there are the panel's, their names are no text."""
+    made = helped(qt.QLineEdit(), help_text)
+    made.placeholderText = placeholder
+    made.acceptDrops = False
+    return made
+
+
 def row(*parts: Any, spacing: int = 6) -> Any:
     """Widgets side by side; None is room that grows."""
     made = qt.QWidget()

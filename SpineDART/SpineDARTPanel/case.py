@@ -7,16 +7,23 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from SpineDARTLib.panel.casing import angles_words
+from SpineDARTLib.geometry.turned import turned
+from SpineDARTLib.geometry.words import describe, display
+from SpineDARTLib.panel.casing import shared_words
 from SpineDARTLib.panel.state import PanelState, XRay
 from SpineDARTLib.panel.steps import Step
+from SpineDARTLib.types import View
 
 from . import ask, build
 from .carm import CArmForm
 from .fold import Fold
+from .frames import Frames
 from .section import Section, enable_all
 
 POLARITIES = ("bone-dark", "bone-bright")
+
+
+TURNED = _("Turned over when read: the file shows the patient from the detector's side, a plan from the source's.")
 
 
 class CaseSection(Section):
@@ -28,17 +35,22 @@ class CaseSection(Section):
         super().__init__(1, _("Case"), _("The X-rays and their geometry."))
         self._presenter, self._rows = presenter, []
         self._folder = folder = build.button(
-            _("Open case…"), _("A folder with case.json and its X-rays."), self._open, "primary"
+            _("Open case…"),
+            _("A folder with case.json and its X-rays; or drop it on this panel."),
+            self._open,
+            "primary",
         )
         images = build.button(
             _("Add X-ray…"),
-            _("DICOM, PNG, TIFF, NIfTI, MHA or NRRD, one file or several."),
+            _("DICOM, PNG, TIFF, NIfTI, MHA or NRRD, one file or several; or drop them on this panel."),
             self._add,
         )
         sample = build.button(_("Sample case"), _("Two X-rays of a lumbar spine with a fracture."), self._sample)
         buttons = build.row(folder, images, sample)
         self.add(buttons, open=folder, add_view=images, sample=sample)
         self._list = self.add(build.column(spacing=4))
+        self._sharing = self.add(build.label())
+        self._sharing.setProperty("tone", "check")
 
     def show(self, state: PanelState) -> None:
         """A row an X-ray."""
@@ -52,7 +64,10 @@ class CaseSection(Section):
         build.tone(self._folder, "role", "" if state.xrays else "primary")
         views = {view.name: view for view in state.case.views} if state.case else {}
         for row, xray in zip(self._rows, state.xrays, strict=True):
-            row.show(xray, angles_words(views[xray.name]) if xray.name in views else "")
+            row.show(xray, views.get(xray.name))
+        words = shared_words(state)[1]
+        build.write(self._sharing, f"⚠ {words}")
+        self._sharing.setVisible(bool(words))
 
     def show_step(self, step: Step) -> None:
         """Each X-ray's own controls too."""
@@ -94,12 +109,16 @@ class ViewRow:
             _("Matrix…"), _("Geometry from a JSON file with a projection matrix."), self._matrix, "small"
         )
         remove = build.button(_("Remove"), _("Take this X-ray out of the case."), self._remove, "small")
-        self._form = CArmForm(presenter)
+        self._frames, self._form = Frames(presenter), CArmForm(presenter)
         self.controls = {"polarity": self._polarity, "mirror": mirror, "matrix": matrix, "remove_view": remove}
-        self.controls["geometry"] = self._form.controls
+        self.controls |= {"geometry": self._form.controls, "frame": self._frames.controls}
         tools = build.row(self._polarity, mirror, matrix, remove, None)
         self._fold = Fold(
-            _("Picture and geometry"), _("Polarity, mirrored view, C-arm angles."), tools, self._form.whole
+            _("Picture and geometry"),
+            _("Polarity, mirrored view, which picture of a run, C-arm angles."),
+            tools,
+            self._frames.whole,
+            self._form.whole,
         )
         top = build.row(self._name, self._about, self._angles)
         top.layout().setStretch(1, 1)
@@ -111,13 +130,16 @@ class ViewRow:
         for part in (top, self._notes, self._fold.whole):
             layout.addWidget(part)
 
-    def show(self, xray: XRay, angles: str) -> None:
+    def show(self, xray: XRay, view: View | None) -> None:
         """What is known of it."""
-        turned = _(" · mirrored") if xray.mirrored else ""
+        mirrored = _(" · mirrored") if xray.mirrored else ""
         known = _("geometry: {source}").format(source=xray.source) if xray.source else _("no geometry yet")
-        build.write(self._about, f"{xray.file or _('from the scene')} · {known}{turned}")
-        build.write(self._angles, angles or _("⚠ needs geometry"))
-        build.tone(self._angles, "tone", "" if angles else "check")
+        build.write(self._about, f"{xray.file or _('from the scene')} · {known}{mirrored}")
+        build.write(self._angles, display(view) if view is not None else _("⚠ needs geometry"))
+        build.tone(self._angles, "tone", "" if view is not None else "check")
+        over = [TURNED] if xray.known is not None and turned(xray.known) is not xray.known else []
+        self._angles.toolTip = "" if view is None else "\n".join([describe(view), *over])
+        self._frames.show(xray)
         build.write(self._notes, "\n".join(f"⚠ {note}" for note in xray.notes))
         self._notes.setVisible(bool(xray.notes))
         self._polarity.setCurrentIndex(POLARITIES.index(xray.polarity))

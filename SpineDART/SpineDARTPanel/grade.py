@@ -13,6 +13,8 @@ from . import ask, build
 from .fold import Fold
 from .section import Section
 
+COMMENT, KEPT = _("Comment (no names of patients)"), _("Kept with the next grade that you give.")
+
 
 def grade_buttons(chosen: Any) -> tuple[Any, ...]:
     """The three grades as big buttons; ``chosen`` takes the value."""
@@ -35,10 +37,8 @@ class GradeSection(Section):
         self._buttons = grade_buttons(self._grade)
         self.add(build.row(*self._buttons), grade=self._buttons)
         self._now = self.add(build.label("", "quiet"))
-        self._comment = build.helped(qt.QLineEdit(), _("Kept with the next grade that you give."))
-        self._comment.placeholderText = _("Comment (no names of patients)")
-        self._rater = build.helped(qt.QLineEdit(), _("Who grades: initials will do."))
-        self._rater.placeholderText = _("Rater")
+        self._comment = build.field(COMMENT, KEPT)
+        self._rater = build.field(_("Rater"), _("Who grades: initials will do."))
         self._rater.setMaximumWidth(110)
         self._rater.connect("editingFinished()", lambda: presenter.set_rater(self._rater.text))
         self.add(build.row(self._comment, self._rater), comment=self._comment, rater=self._rater)

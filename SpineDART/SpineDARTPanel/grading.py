@@ -9,14 +9,16 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from SpineDARTLib.panel.grading import title
 from SpineDARTLib.panel.state import PanelState
 from SpineDARTLib.panel.steps import Step
 
 from . import ask, build
-from .grade import grade_buttons
+from .grade import COMMENT, KEPT, grade_buttons
 from .section import enable_all
 
-PICTURE_PX = 210
+PICTURE_PX = 198
+"""Two beside each other in a module panel of 450 pixels."""
 TITLE_PX = 24
 """Height of the strip with the case's name above each picture (``simulate.grading.titled``): nobody sees it here."""
 
@@ -39,12 +41,10 @@ class GradingPage:
         for image in self._images.values():
             image.setAlignment(qt.Qt.AlignCenter)
             image.setMinimumSize(PICTURE_PX, PICTURE_PX)
-        names = {"ap": _("From behind (AP)"), "lat": _("From the side (LAT)")}
-        shown = build.row(*(build.column(build.label(names[name], "quiet"), one) for name, one in self._images.items()))
+        shown = build.row(*(build.column(_caption(name), one) for name, one in self._images.items()))
         self._wait = build.label("", "quiet")
         self._buttons = grade_buttons(self._grade)
-        self._comment = qt.QLineEdit()
-        self._comment.placeholderText = _("Comment (no names of patients)")
+        self._comment = build.field(COMMENT, KEPT)
         undo = build.button("↶ " + _("Undo"), _("Take back the last answer (Ctrl+Z)."), presenter.undo)
         self._pause = build.button(_("Pause"), _("The clock stands, the pictures are hidden."), self._toggle)
         save = build.button(_("Save…"), _("JSON to go on another day; a table beside it."), self._save)
@@ -63,7 +63,7 @@ class GradingPage:
         if session is None:
             self._place = None
             return
-        build.write(self._title, session.title)
+        build.write(self._title, title(session))
         self._progress.maximum, self._progress.value = len(session.items), session.place
         build.write(self._pause, _("Go on") if state.session_paused else _("Pause"))
         enable_all(self.controls, step)
@@ -77,7 +77,7 @@ class GradingPage:
             image.setPixmap(_without_title(found[name]) if name in found else qt.QPixmap())
         drawing = not found and not hidden
         words = _("The pictures are being drawn.") if drawing else _("Paused.") if state.session_paused else ""
-        build.write(self._wait, words)
+        build.write(self._wait, words or (_("The bar is 20 mm long.") if found else ""))
         if state.session is not None and not drawing:
             self._place = (state.session.place, state.session_paused)
 
@@ -93,6 +93,19 @@ class GradingPage:
         if file:
             self._presenter.save_session(file)
             self._presenter.save_session(str(Path(file).with_suffix(".csv")))
+
+
+def _caption(name: str) -> Any:
+    """What a picture shows and towards where its sides lie: its own letters (``simulate.grading``) are small here."""
+    words, left, right = {
+        "ap": (_("From behind (AP)"), "L", "R"),
+        "lat": (_("From the side (LAT)"), "P", "A"),
+    }[name]
+    middle = build.label(words, "quiet")
+    middle.setAlignment(qt.Qt.AlignCenter)
+    made = build.row(build.label(left, "strong", wrap=False), middle, build.label(right, "strong", wrap=False))
+    made.layout().setStretch(1, 1)
+    return made
 
 
 def _without_title(file: Path) -> Any:

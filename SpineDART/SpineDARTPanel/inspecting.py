@@ -12,13 +12,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from SpineDARTLib.panel.comparing import Compared
 from SpineDARTLib.panel.state import PanelState
 from SpineDARTLib.types import Plan
 
 from . import build, picture
 from .fold import Fold
 from .section import Section
-from .style import colours
+from .style import TONES, colours
 
 OUTLIER_SD = 2.5
 """A coefficient beyond this many standard deviations is marked: one in eighty is, by chance."""
@@ -36,7 +37,7 @@ class Inspector(Protocol):
 
     def residuals(self, state: PanelState, level: str) -> Mapping[str, Path]: ...
 
-    def comparison(self, state: PanelState, level: str) -> str: ...
+    def comparison(self, state: PanelState, level: str) -> tuple[str, Sequence[Compared]]: ...
 
     def replay(self, level: str, step: int) -> None: ...
 
@@ -68,7 +69,10 @@ class InspectSection(Section):
         self._fits = build.helped(qt.QComboBox(), _("Which fit of this vertebra is shown."))
         self._fits.connect("activated(int)", self._use)
         self._compared = build.label("", "quiet")
-        tries = Fold(_("Again and compare"), _("Another try; two fits compared."), again, self._fits, self._compared)
+        self._rows = build.table((_("What"), _("By how much"), _("So it is")), 1)
+        tries = Fold(
+            _("Again and compare"), _("Another try; two fits compared."), again, self._fits, self._compared, self._rows
+        )
         self._folds = (self._replay.fold, loss, residual, modes, places, tries)
         for fold in self._folds:
             self.add(fold.whole)
@@ -122,7 +126,11 @@ class InspectSection(Section):
         ) for fit in fits])  # fmt: skip
         shown = [at for at, fit in enumerate(fits) if fit.plans[level] is state.plans[level]]
         self._fits.setCurrentIndex(shown[0] if shown else len(fits) - 1)
-        build.write(self._compared, self._inspector.comparison(state, level) if len(fits) > 1 else "")
+        title, rows = self._inspector.comparison(state, level)
+        build.write(self._compared, title)
+        inks = [[self._colours["text"]] * 2 + [self._colours[TONES[row.colour]]] for row in rows]
+        build.fill(self._rows, [(row.name, row.words, row.verdict) for row in rows], inks)
+        self._rows.setVisible(bool(rows))
 
     def _show_residuals(self, found: Mapping[str, Path]) -> None:
         layout = self._pictures.layout()

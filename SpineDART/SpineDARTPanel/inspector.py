@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from slicer.i18n import tr as _
 
 from SpineDARTLib.inspect.findings import findings
 from SpineDARTLib.inspect.landmarks import landmark_errors
-from SpineDARTLib.panel.packing import case_with_seeds
+from SpineDARTLib.panel.comparing import Compared, comparison, fits_to_compare
+from SpineDARTLib.panel.packing import RESIDUALS, case_with_seeds
 from SpineDARTLib.panel.state import PanelState
-
-RESIDUALS = "inspect"
-"""The folder in a plan folder that has pictures of what the fit leaves over: ``residual_<level>_<view>.png``."""
 
 
 class FitInspector:
@@ -59,13 +56,12 @@ class FitInspector:
         }
         return {name: file for name, file in files.items() if file.is_file()}
 
-    def comparison(self, state: PanelState, level: str) -> str:
-        """How the last two fits of a level differ, in words."""
-        plans = [fit.plans[level] for fit in state.fits if level in fit.plans][-2:]
-        first, second = (plan.vertices_mm for plan in plans)
-        if first is None or second is None or first.shape != second.shape:
-            return ""
-        apart = np.linalg.norm(first - second, axis=1)
-        rooms = [", ".join(f"{one.clearance_mm:.1f} mm" for one in plan.safety) for plan in plans]
-        words = _("Surfaces {mean} mm apart on average, {most} at most; clearances {one} before and {other} now.")
-        return words.format(mean=f"{apart.mean():.1f}", most=f"{apart.max():.1f}", one=rooms[0], other=rooms[1])
+    def comparison(self, state: PanelState, level: str) -> tuple[str, Sequence[Compared]]:
+        """Which two fits of a level are compared, in words, and row by row how they differ."""
+        fits = fits_to_compare(state, level)
+        if fits is None:
+            return "", ()
+        before, now = fits
+        rows = comparison(before.plans[level], now.plans[level])
+        words = _("Fit {now} against fit {before}:") if rows else _("Fit {now} or fit {before} has no surface.")
+        return words.format(now=now.number, before=before.number), rows

@@ -14,6 +14,7 @@ from SpineDARTLib.panel.steps import steps
 
 from . import build
 from .case import CaseSection
+from .drop import DropZone
 from .export import ExportSection
 from .fit import FitSection
 from .grade import GradeSection
@@ -64,6 +65,7 @@ class Panel:
         }
         self.grading = GradingPage(presenter, pictures)
         self._build(resources)
+        self._drop = DropZone(self.whole, presenter.drop, self._files_over)
         template = (resources / "Styles" / "panel.qss").read_text(encoding="utf-8")
         self.whole.styleSheet = style_sheet(template, dark, (resources / "Icons").as_posix())
 
@@ -72,8 +74,7 @@ class Panel:
         said = (state.message, state.busy, state.attention)
         if said != self._said:
             self._said = said
-            busy = f"◐ {state.busy}" if state.busy else ""
-            self.say("  ".join(words for words in (state.message, busy) if words), state.attention)
+            self._say_state(*said)
         grading = state.session is not None
         self._steps.setVisible(not grading)
         self.grading.whole.setVisible(grading)
@@ -86,10 +87,22 @@ class Panel:
                     section.show(state)
                 section.show_step(step)
 
+    def _say_state(self, message: str, busy: str, attention: bool) -> None:
+        self.say("  ".join(words for words in (message, f"◐ {busy}" if busy else "") if words), attention)
+
     def say(self, words: str, attention: bool = False) -> None:
         """The last thing worth saying; nobody has to press anything for it."""
         build.write(self._message, ("⚠ " if attention else "") + words)
         build.tone(self._message_frame, "tone", "check" if attention else "")
+
+    def _files_over(self, over: bool) -> None:
+        """While files hang over the panel it says what it takes; then again what it said before."""
+        if over:
+            self.say(_("Drop to open: X-rays, a case folder, a plan folder or a grading session."))
+            build.tone(self._message_frame, "tone", "drop")
+        elif self._said is not None:
+            message, busy, attention = self._said
+            self._say_state(message, busy, attention)
 
     def toggle_help(self) -> None:
         """Show or hide the list of keys."""

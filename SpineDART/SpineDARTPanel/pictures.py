@@ -53,15 +53,16 @@ class Pictures:
     def _ask(self, plan: str) -> Path:
         self._count += 1
         folder = self._folders[plan] = self._work / f"grading-{self._count}"
-        source = Path(plan)
         if plan == THIS_CASE:
-            found = self._presenter.files_for_report()
-            if found is None:
-                return folder
-            source = found[0]
-        line = command("simulate", "grading", str(source), "--out", str(folder))
-        self._errands[plan] = Errand(line, lambda code, words: self._done(plan, code, words))
+            self._presenter.files_for_report(lambda source, *_: self._draw(plan, source, folder))
+        else:
+            self._draw(plan, Path(plan), folder)
         return folder
+
+    def _draw(self, plan: str, source: Path, folder: Path) -> None:
+        if self._folders.get(plan) is folder:  # else the session is over
+            line = command("simulate", "grading", str(source), "--out", str(folder))
+            self._errands[plan] = Errand(line, lambda code, words: self._done(plan, code, words))
 
     def _done(self, plan: str, code: int, words: str) -> None:
         if code:

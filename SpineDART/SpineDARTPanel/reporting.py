@@ -24,20 +24,22 @@ class Reporter:
 
     def write(self, file: str) -> None:
         """Start it; its end is told."""
-        found = self._presenter.files_for_report()
-        if found is None:
-            return
-        plan, case, review = (str(path) for path in found)
+        if self._presenter.files_for_report(lambda *found: self._start(file, *map(str, found))):
+            self._say(_("The report is being written."), False)
+
+    def _start(self, file: str, plan: str, case: str, review: str) -> None:
+        """What it needs is there."""
         self.stop()
+        before = _when_written(file)
 
         def done(code: int, words: str) -> None:
             self._errand = None
-            if code in (0, 1):  # 1: a vertebra without a usable plan is in it, and says so
+            # 1: a vertebra without a usable plan is in it, and says so; but a Python that cannot start ends so too.
+            if code in (0, 1) and _when_written(file) != before:
                 self._say(_("The report was written to {name}.").format(name=Path(file).name), False)
             else:
                 self._say(_("The report could not be written: {words}").format(words=words), True)
 
-        self._say(_("The report is being written."), False)
         line = command("report", plan, "--case", case, "--review", review, "--out", file)
         self._errand = Errand(line, done)
 
@@ -45,3 +47,9 @@ class Reporter:
         if self._errand is not None:
             self._errand.stop()
             self._errand = None
+
+
+def _when_written(file: str) -> int:
+    """Its time in nanoseconds, 0 where there is none."""
+    path = Path(file)
+    return path.stat().st_mtime_ns if path.is_file() else 0

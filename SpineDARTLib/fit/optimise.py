@@ -12,14 +12,13 @@ from torch import Tensor
 
 from ..atlas.model import ShapeModel
 from ..config import Settings, StageSettings
-from ..geometry.camera import project
-from ..geometry.region import region_view
-from ..render import Detectors
-from ..similarity import similarity_by_name
+from ..similarity import Similarity, similarity_by_name
 from ..types import Evidence, FitState, Seed, Vertebra, View
+from .cameras import Cameras
 from .column import ColumnPrior
 from .initialise import with_borrowed, with_neighbours
 from .objective import LandmarkTerm, Prior, image_term, prior_terms
+from .pictures import Pictures, crop_views
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
 
 MARGIN_MM = 4.0
@@ -29,41 +28,6 @@ to, too narrow to reach past a disc (lumbar discs are 8-12 mm high)."""
 
 PATIENCE = 8
 """Steps over which a stage must still gain something."""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The X-rays of one stage: crops of one size around the spine, with their similarity."""
-
-    detectors: Detectors
-    images: Tensor
-    valid: Tensor
-    views: tuple[View, ...]
-
-
-def crop_views(views: Sequence[View], points_mm: np.ndarray, pixel_mm: float, device: str) -> Pictures:
-    """Crops of all views that hold all points, pixels of about ``pixel_mm`` at the spine.
-
-    Args:
-        points_mm: (n, 3) RAS mm.
-    """
-    boxes = []
-    for view in views:
-        pixels = project(points_mm, view)
-        low, high = pixels.min(0), pixels.max(0)
-        depth = float((points_mm @ view.axis).mean() - view.source_mm @ view.axis)
-        step = pixel_mm * view.intrinsics[0, 0] / depth
-        middle = (low + high) / 2
-        boxes.append(((float(middle[0]), float(middle[1])), float(step), (high - low) / step))
-    # Multiples of 8 so that the pyramid halves evenly.
-    width, height = (8 * math.ceil((max(box[2][axis] for box in boxes) + 8) / 8) for axis in (0, 1))
-    crops, masks = zip(
-        *(region_view(view, box[0], box[1], (height, width)) for view, box in zip(views, boxes, strict=True)),
-        strict=True,
-    )
-    images = torch.as_tensor(np.stack([crop.image for crop in crops]), device=device)
-    valid = torch.as_tensor(np.stack(masks).astype(np.float32), device=device)
-    return Pictures(Detectors.of(crops, device=device), images, valid, crops)
 
 
 def fit(
@@ -89,11 +53,11 @@ def fit(
     if not starts:
         return
     models = with_borrowed(models)
-    run = _Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
+    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
     yield from run.states()
 
 
-class _Run:
+class Run:
     """One call of ``fit``: what stays the same over its stages."""
 
     def __init__(
@@ -127,37 +91,58 @@ class _Run:
         for stage in self.settings.fit.stages:
             if steps:
                 parameters = steps[-1].parameters.rebased(steps[-1].scores.argsort(0)[: stage.keep])
-            for step in self._steps(stage, parameters):
+            for step in self.steps(stage, parameters):
                 done += 1
                 steps = [step]
-                state = self._state(stage.name, done, step)
+                state = self.state(stage.name, done, step)
                 recent = [*recent[-max(self.total // 10, 1) :], state.vertebrae]
                 yield state
             if stage.keep > 1 and steps:
                 spread_mm = _spread_mm(self.scene, steps[-1])
         if steps:
-            last = self._state("done", done, steps[-1])
+            last = self.state("done", done, steps[-1])
             yield replace(last, evidence=self._evidence(steps[-1], spread_mm, recent))
 
-    def _steps(self, stage: StageSettings, parameters: Parameters) -> Iterator[Step]:
-        """The steps of one stage, from given starts; ends early when nothing is gained any more."""
-        settings, options = self.settings, self.settings.fit
+    def pictures(self, stage: StageSettings) -> tuple[Pictures, Similarity]:
+        """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""
         self.scene.gather(stage.splats)
         pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
-        similarity = similarity_by_name(settings.similarity, pictures.images, settings.image)
+        return pictures, similarity_by_name(self.settings.similarity, pictures.images, self.settings.image)
+
+    def objective(
+        self,
+        stage: StageSettings,
+        pictures: Pictures,
+        similarity: Similarity,
+        parameters: Parameters,
+        cameras: Cameras | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Terms (starts, vertebrae), whose sum is minimised, and the likeness (starts, vertebrae, views)."""
+        options = self.settings.fit
+        detectors = cameras.applied(pictures.detectors) if cameras else pictures.detectors
+        drawn = self.scene.pictures(parameters, detectors, self.settings.renderer)
+        likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
+        terms = {
+            "image": 1.0 - likeness.mean(-1),
+            **prior_terms(parameters, self.prior, options),
+            "column": stage.column * options.column_weight * self.column(parameters),
+            "landmarks": self.landmarks(self.scene, parameters, options.landmark_weight),
+        }
+        if cameras:
+            share = self.settings.refinement.weight / len(self.levels)
+            terms["cameras"] = (share * cameras.cost()).expand_as(terms["image"])
+        return terms, likeness
+
+    def steps(self, stage: StageSettings, parameters: Parameters, cameras: Cameras | None = None) -> Iterator[Step]:
+        """The steps of one stage, from given starts; ends early when nothing is gained any more. ``cameras``, where
+        there are any, move with the vertebrae."""
+        pictures, similarity = self.pictures(stage)
         parameters = parameters.rebased()
-        optimiser, schedule = _optimiser(parameters, stage, settings)
+        optimiser, schedule = _optimiser(parameters, stage, self.settings, cameras)
         course: list[Tensor] = []
         for _ in range(stage.steps):
             optimiser.zero_grad()
-            drawn = self.scene.pictures(parameters, pictures.detectors, settings.renderer)
-            likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
-            terms = {
-                "image": 1.0 - likeness.mean(-1),
-                **prior_terms(parameters, self.prior, options),
-                "column": stage.column * options.column_weight * self.column(parameters),
-                "landmarks": self.landmarks(self.scene, parameters, options.landmark_weight),
-            }
+            terms, likeness = self.objective(stage, pictures, similarity, parameters, cameras)
             total = torch.stack(list(terms.values())).sum(0)
             total.sum().backward()
             _keep_numbers(parameters, stage.rank)
@@ -165,12 +150,13 @@ class _Run:
             detached = {name: term.detach() for name, term in terms.items()}
             yield Step(parameters.rebased(), scores, detached, likeness.detach())
             course.append(scores.min(0).values)
-            if _settled(course, options.settled):
+            if _settled(course, self.settings.fit.settled):
                 return
             optimiser.step()
             schedule.step()
 
-    def _state(self, name: str, done: int, step: Step) -> FitState:
+    def state(self, name: str, done: int, step: Step) -> FitState:
+        """Each vertebra's own best start, of those that were asked for."""
         best = step.scores.argmin(0)
         columns = torch.arange(len(self.levels), device=best.device)
         values = {term: value[best, columns] for term, value in step.terms.items()}
@@ -275,7 +261,7 @@ def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
     return bool((before - torch.stack(list(course[-PATIENCE:])).min(0).values < tolerance).all())
 
 
-def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings):
+def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings, cameras: Cameras | None):
     """Adam with a step size for each kind of parameter, falling to a tenth along a cosine."""
     options = settings.fit
     turn = math.radians(options.rotation_deg)
@@ -284,6 +270,8 @@ def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings)
         {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
         for tensor, rate in zip(parameters.tensors(), rates, strict=True)
     ]
+    if cameras:
+        groups.append({"params": [cameras.moved.requires_grad_(True)], "lr": stage.rate * settings.refinement.rate})
     optimiser = torch.optim.Adam(groups, betas=(0.8, 0.95))
     return optimiser, torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * step / max(stage.steps, 1)))

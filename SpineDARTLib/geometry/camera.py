@@ -1,4 +1,4 @@
-"""Pinhole cameras: from a 3x4 matrix or from a C-arm, checked, projected with and cropped."""
+"""Pinhole cameras: from a 3x4 matrix or from a C-arm (``c_arm``), checked, projected with and cropped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..types import View
+from .c_arm import c_arm_camera as c_arm_camera
 
 FOCAL_TOLERANCE = 0.02
 """Relative disagreement allowed between focal lengths, pixel spacing and source-detector distance."""
@@ -81,58 +82,6 @@ def check_camera(
     u, v = intrinsics[0, 2], intrinsics[1, 2]
     if not (-width <= u <= 2 * width and -height <= v <= 2 * height):
         raise ValueError(f"got a principal point of ({u:.1f}, {v:.1f}); expected it near the {width} x {height} image")
-
-
-def c_arm_camera(
-    primary_deg: float,
-    secondary_deg: float,
-    source_to_detector_mm: float,
-    source_to_isocentre_mm: float,
-    pixel_spacing_mm: tuple[float, float],
-    shape: tuple[int, int],
-    isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    convention: str = "dicom",
-) -> tuple[np.ndarray, np.ndarray]:
-    """The camera of a C-arm from its two angles.
-
-    DICOM PS3.3 C.8.7.5.1.2: primary 0 has the detector in front of the chest, +90 at the patient's left; secondary is
-    positive towards the head. ``"deepdrr"`` has both signs the other way round. The image is upright (head up) and seen
-    from the source, its principal point the middle of the detector.
-
-    Args:
-        shape: (height, width) pixels.
-
-    Returns:
-        intrinsics (3, 3) and world_to_camera (4, 4).
-
-    Raises:
-        ValueError: an unknown convention, or distances that are not 0 < isocentre < detector.
-    """
-    if convention not in ("dicom", "deepdrr"):
-        raise ValueError(f'got convention "{convention}"; expected "dicom" or "deepdrr"')
-    if not 0 < source_to_isocentre_mm < source_to_detector_mm:
-        raise ValueError(
-            f"got source_to_isocentre_mm {source_to_isocentre_mm:g} and source_to_detector_mm "
-            f"{source_to_detector_mm:g}; expected 0 < source_to_isocentre_mm < source_to_detector_mm"
-        )
-    sign = 1.0 if convention == "dicom" else -1.0
-    primary, secondary = np.deg2rad(sign * primary_deg), np.deg2rad(sign * secondary_deg)
-    sin_p, cos_p, sin_s, cos_s = np.sin(primary), np.cos(primary), np.sin(secondary), np.cos(secondary)
-    beam = np.array([-sin_p * cos_s, cos_p * cos_s, sin_s])
-    down = -np.array([sin_p * sin_s, -cos_p * sin_s, cos_s])  # minus d(beam)/d(secondary)
-    rotation = np.stack([np.cross(down, beam), down, beam])
-    source = np.asarray(isocentre_mm, dtype=np.float64) - source_to_isocentre_mm * beam
-    world_to_camera = np.eye(4)
-    world_to_camera[:3, :3], world_to_camera[:3, 3] = rotation, -rotation @ source
-    height, width = shape
-    intrinsics = np.array(
-        [
-            [source_to_detector_mm / pixel_spacing_mm[1], 0.0, (width - 1) / 2],
-            [0.0, source_to_detector_mm / pixel_spacing_mm[0], (height - 1) / 2],
-            [0.0, 0.0, 1.0],
-        ]
-    )
-    return intrinsics, world_to_camera
 
 
 def project(points_mm: np.ndarray, view: View) -> np.ndarray:

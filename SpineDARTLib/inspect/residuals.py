@@ -17,6 +17,7 @@ from ..atlas.model import ShapeModel
 from ..config import RenderSettings
 from ..fit.scene import Scene, parameters_of
 from ..geometry.camera import project
+from ..geometry.refined import refined_case
 from ..geometry.region import region_view
 from ..render import Detectors
 from ..types import Case, Plan, Vertebra, View
@@ -53,7 +54,7 @@ def write_residuals(
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     written = []
     for vertebra in fitted:
-        for view in case.views:
+        for view in refined_case(case, plans).views:
             written.append(folder / FOLDER / f"residual_{vertebra.level}_{view.name}.png")
             Image.fromarray(residual(view, vertebra, fitted, scene)).save(written[-1])
     return tuple(written)

@@ -8,17 +8,22 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import InputError
-from ..geometry.camera import c_arm_camera, check_camera, decompose_projection
+from ..geometry.c_arm import c_arm_camera
+from ..geometry.camera import check_camera, decompose_projection
+from ..geometry.conventions import CONVENTIONS, RELATIVE_TO
+from ..geometry.patient import POSITIONS
 from .fields import Field
 
 AGREEMENT_PX = 1.0
 """Matrix and C-arm angles of one view may differ by this anywhere on the detector's frame (contract)."""
 
-GEOMETRY_FIELDS = ("projection_matrix", "pixel_spacing_mm", "source_to_detector_mm", "c_arm")
+GEOMETRY_FIELDS = ("projection_matrix", "pixel_spacing_mm", "source_to_detector_mm", "c_arm", "sources")
 C_ARM_FIELDS = (
     "primary_deg", "secondary_deg", "source_to_detector_mm", "source_to_isocentre_mm", "isocentre_mm",
-    "pixel_spacing_mm", "convention",
+    "pixel_spacing_mm", "convention", "patient_position", "angles_relative_to", "detector_rotation_deg",
+    "swivel_deg", "image_flip_horizontal", "image_rotation_deg",
 )  # fmt: skip
+"""``c_arm_camera`` says what each means; ``sources`` (quantity to text) is for people and for no camera."""
 
 Camera = tuple[np.ndarray, np.ndarray, tuple[float, float], float]
 """intrinsics (3, 3) pixels, world_to_camera (4, 4), (between rows, between columns) mm, source to detector mm."""
@@ -26,19 +31,25 @@ Camera = tuple[np.ndarray, np.ndarray, tuple[float, float], float]
 Result = TypeVar("Result")
 
 
-def read_camera(geometry: Field, shape: tuple[int, int]) -> Camera:
-    """The camera that a ``geometry`` field describes.
+def read_camera(geometry: Field, shape: tuple[int, int], *, turns_over: bool = False) -> Camera:
+    """The camera that a ``geometry`` field describes; where ``is_flipped``, that of the image turned over.
 
     Args:
         shape: (height, width) of the view's image.
+        turns_over: whether the caller turns over an image that is flipped; else such a one is refused.
 
     Raises:
         InputError: neither matrix nor C-arm, a field of the wrong kind, a matrix that is no camera or not this
-            detector's, or a matrix and a C-arm that disagree.
+            detector's, a matrix and a C-arm that disagree, or a flipped image that has a matrix or is not expected.
     """
     matrix, c_arm = geometry.optional("projection_matrix"), geometry.optional("c_arm")
     if matrix is None and c_arm is None:
         geometry.fail("a projection_matrix or a c_arm")
+    _check_sources(geometry.optional("sources"))
+    if is_flipped(geometry) and (matrix is not None or not turns_over):
+        assert c_arm is not None
+        place = "beside a projection_matrix, which has no camera for a mirrored image" if matrix else "here"
+        c_arm.child("image_flip_horizontal").fail(f"false {place}")
     from_arm = None if c_arm is None else _read_c_arm(c_arm, shape)
     if matrix is None:
         assert from_arm is not None
@@ -51,6 +62,24 @@ def read_camera(geometry: Field, shape: tuple[int, int]) -> Camera:
             expected = f"agreement with c_arm within {AGREEMENT_PX:g} px (or only one of projection_matrix and c_arm)"
             matrix.fail(expected, f"a camera that differs from c_arm by up to {difference_px:.1f} px on the detector")
     return camera
+
+
+def is_flipped(geometry: Field) -> bool:
+    """Whether a ``geometry`` field's image is mirrored against what the source sees and must be turned over.
+
+    Raises:
+        InputError: neither true nor false.
+    """
+    c_arm = geometry.optional("c_arm")
+    flip = None if c_arm is None else c_arm.optional("image_flip_horizontal")
+    if flip is not None and not isinstance(flip.value, bool):
+        flip.fail("true or false")
+    return flip is not None and flip.value is True
+
+
+def _check_sources(sources: Field | None) -> None:
+    for source in {} if sources is None else sources.named().values():
+        source.text()
 
 
 def _read_matrix(geometry: Field, matrix: Field, from_arm: Camera | None, shape: tuple[int, int]) -> Camera:
@@ -82,10 +111,27 @@ def _read_c_arm(c_arm: Field, shape: tuple[int, int]) -> Camera:
         spacing_mm,
         shape,
         (float(x), float(y), float(z)),
-        "dicom" if convention is None else convention.text(("dicom", "deepdrr")),
+        "dicom" if convention is None else convention.text(tuple(CONVENTIONS)),
     )
-    intrinsics, world_to_camera = explained(c_arm, lambda: c_arm_camera(*arguments))
+    extras = {
+        "patient_position": _choice(c_arm, "patient_position", tuple(POSITIONS)),
+        "angles_relative_to": _choice(c_arm, "angles_relative_to", RELATIVE_TO),
+        "swivel_deg": _angle(c_arm, "swivel_deg"),
+        "detector_rotation_deg": _angle(c_arm, "detector_rotation_deg"),
+        "image_rotation_deg": _angle(c_arm, "image_rotation_deg"),
+    }
+    intrinsics, world_to_camera = explained(c_arm, lambda: c_arm_camera(*arguments, **extras))
     return intrinsics, world_to_camera, spacing_mm, distance_mm
+
+
+def _choice(c_arm: Field, name: str, choices: tuple[str, ...]) -> str | None:
+    found = c_arm.optional(name)
+    return None if found is None else found.text(choices)
+
+
+def _angle(c_arm: Field, name: str) -> float:
+    found = c_arm.optional(name)
+    return 0.0 if found is None else found.number()
 
 
 def _spacing(field: Field) -> tuple[float, float]:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..config import MINIMUM_VIEW_ANGLE_DEG
 from ..errors import InputError
+from ..geometry.c_arm import turned_over
 from ..geometry.camera import angle_between_deg, project_with_depth
+from ..geometry.detector import looks_away
 from ..geometry.triangulate import triangulate
 from ..types import LEVELS, Case, Seed, View
 from .attenuation import POLARITIES, guess_polarity, to_attenuation
-from .cameras import C_ARM_FIELDS, GEOMETRY_FIELDS, explained, read_camera
+from .cameras import C_ARM_FIELDS, GEOMETRY_FIELDS, explained, is_flipped, read_camera
 from .fields import Field, load_json
 from .files import new_folder
-from .image import read_image
+from .image import DICOM_SUFFIXES, read_image
 
 FORMAT = "spinedart-case/1"
 FILE_NAME = "case.json"
+
+FLIP_UNSAID = (
+    "its c_arm says nothing of image_flip_horizontal; false is taken, a picture as the source sees it, though X-ray "
+    "machines store most pictures as seen from the detector (true)"
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +53,11 @@ def read_case(path: Path | str) -> Case:
     identifier = root.child("id").text()
     _warn_unknown(root, ("format", "id", "coordinate_system", "views", "vertebrae"))
     views = _read_views(root.child("views"))
-    seeds = _read_seeds(root.optional("vertebrae"), views)
+    seeds = _read_seeds(root.optional("vertebrae"), views, _flipped(root.child("views")))
+    # Without clicks nothing else would tell.
+    for name in looks_away(views):
+        expected = "beams that meet in front of every source; an image or its projection_matrix may be mirrored"
+        root.child("views").fail(expected, f"beams that meet behind the source of {name}")
     return Case(identifier, views, seeds, file.parent)
 
 
@@ -85,7 +96,16 @@ def _read_view(field: Field) -> View:
         image.fail(f"an image file beside {field.where.name}, but there is none")
     stored, of_file = read_image(path, None if frame is None else frame.index())
     polarity = _decide_polarity(name, polarity, of_file, stored)
-    intrinsics, world_to_camera, spacing_mm, distance_mm = read_camera(geometry, stored.shape)
+    intrinsics, world_to_camera, spacing_mm, distance_mm = read_camera(geometry, stored.shape, turns_over=True)
+    if is_flipped(geometry):
+        stored = turned_over(stored)
+        log.info("view %s: image and clicks are turned over, left to right, to what the source sees", name)
+    elif (
+        c_arm is not None
+        and "image_flip_horizontal" not in c_arm.members()
+        and path.name.lower().endswith(DICOM_SUFFIXES)
+    ):
+        log.warning("view %s: %s", name, FLIP_UNSAID)
     attenuation = to_attenuation(stored, polarity)
     return View(name, attenuation, intrinsics, world_to_camera, spacing_mm, distance_mm, polarity)
 
@@ -116,7 +136,12 @@ def require_angle(views: Sequence[View], field: Field) -> None:
         field.fail(f"two views at least {MINIMUM_VIEW_ANGLE_DEG:g} degrees apart", found + most)
 
 
-def _read_seeds(field: Field | None, views: Sequence[View]) -> tuple[Seed, ...]:
+def _flipped(views: Field) -> frozenset[str]:
+    """Names of the views whose images were turned over when they were read, and whose clicks are to be."""
+    return frozenset(item.child("name").text() for item in views.items() if is_flipped(item.child("geometry")))
+
+
+def _read_seeds(field: Field | None, views: Sequence[View], flipped: Collection[str]) -> tuple[Seed, ...]:
     seeds: dict[str, Seed] = {}
     for item in [] if field is None else field.items():
         _warn_unknown(item, ("level", "seeds"))
@@ -126,11 +151,11 @@ def _read_seeds(field: Field | None, views: Sequence[View]) -> tuple[Seed, ...]:
         if level.value in seeds:
             level.fail("each level once")
         clicks = item.optional("seeds")
-        seeds[level.value] = Seed(level.value, {} if clicks is None else _read_clicks(clicks, views))
+        seeds[level.value] = Seed(level.value, {} if clicks is None else _read_clicks(clicks, views, flipped))
     return tuple(seeds.values())
 
 
-def _read_clicks(field: Field, views: Sequence[View]) -> dict[str, tuple[float, float]]:
+def _read_clicks(field: Field, views: Sequence[View], flipped: Collection[str]) -> dict[str, tuple[float, float]]:
     by_name = {view.name: view for view in views}
     clicks: dict[str, tuple[float, float]] = {}
     for name, click in field.named().items():
@@ -140,7 +165,7 @@ def _read_clicks(field: Field, views: Sequence[View]) -> dict[str, tuple[float, 
         u, v = (float(number) for number in click.numbers(2))
         if not (-0.5 <= u <= width - 0.5 and -0.5 <= v <= height - 0.5):
             click.fail(f"a pixel (column, row) inside the {width} x {height} image")
-        clicks[name] = (u, v)
+        clicks[name] = (width - 1 - u if name in flipped else u, v)
     if clicks:
         _check_clicks(field, clicks, [by_name[name] for name in clicks])
     return clicks
@@ -167,7 +192,12 @@ def _warn_unknown(field: Field, known: Sequence[str]) -> None:
         log.warning("%s: %s: no such field in %s; ignored", field.where, path, FORMAT)
 
 
-def write_case(folder: Path | str, case: Case, stored: Mapping[str, np.ndarray] | None = None) -> None:
+def write_case(
+    folder: Path | str,
+    case: Case,
+    stored: Mapping[str, np.ndarray] | None = None,
+    sources: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
     """Write a case folder, all of it or nothing.
 
     Args:
@@ -175,15 +205,21 @@ def write_case(folder: Path | str, case: Case, stored: Mapping[str, np.ndarray] 
         case: its views' cameras and polarities and its seeds are written.
         stored: view name to (height, width) uint8 or uint16, the pixels as the file shall show them in the view's
             polarity. Without it they are made from ``View.image``, of which absolute intensity is lost.
+        sources: view name to {quantity of its geometry: where its value came from}; for readers only.
 
     Raises:
         InputError: the folder cannot be written, or holds something else.
     """
     with new_folder(Path(folder), marker=FILE_NAME) as target:
-        fill_case(target, case, stored)
+        fill_case(target, case, stored, sources)
 
 
-def fill_case(folder: Path, case: Case, stored: Mapping[str, np.ndarray] | None = None) -> None:
+def fill_case(
+    folder: Path,
+    case: Case,
+    stored: Mapping[str, np.ndarray] | None = None,
+    sources: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
     """Write a case's files into an existing folder; for who writes more beside it in one atomic step."""
     from PIL import Image
 
@@ -195,7 +231,7 @@ def fill_case(folder: Path, case: Case, stored: Mapping[str, np.ndarray] | None 
         "format": FORMAT,
         "id": case.id,
         "coordinate_system": "RAS",
-        "views": [_view_to_json(view, names[view.name]) for view in case.views],
+        "views": [_view_to_json(view, names[view.name], (sources or {}).get(view.name)) for view in case.views],
         "vertebrae": [_seed_to_json(seed) for seed in case.seeds],
     }
     (folder / FILE_NAME).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -210,12 +246,14 @@ def _image_names(names: Sequence[str]) -> dict[str, str]:
             for index, (name, short) in enumerate(zip(names, plain, strict=True))}  # fmt: skip
 
 
-def _view_to_json(view: View, image: str) -> dict[str, object]:
-    geometry = {
+def _view_to_json(view: View, image: str, sources: Mapping[str, str] | None) -> dict[str, object]:
+    geometry: dict[str, object] = {
         "projection_matrix": view.projection.tolist(),
         "pixel_spacing_mm": list(view.pixel_spacing_mm),
         "source_to_detector_mm": view.source_to_detector_mm,
     }
+    if sources:
+        geometry["sources"] = dict(sources)
     return {"name": view.name, "image": image, "geometry": geometry, "polarity": view.polarity}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from .attenuation import guess_polarity, to_attenuation
 
-__all__ = ["guess_polarity", "read_image", "to_attenuation"]
+__all__ = ["guess_polarity", "is_dicom", "read_image", "to_attenuation"]
 
 FORMATS = "PNG, TIFF, DICOM, NIfTI, MHA or NRRD"
 PILLOW_SUFFIXES = (".png", ".tif", ".tiff")
@@ -47,6 +47,15 @@ def read_image(path: Path | str, frame: int | None = None) -> tuple[np.ndarray, 
     else:
         array, polarity = (_read_pillow if kind == "pillow" else _read_itk)(path, frame), None
     return _checked(array, path), polarity
+
+
+def is_dicom(path: Path | str) -> bool:
+    """Whether ``read_image`` reads a file as DICOM.
+
+    Raises:
+        InputError: it cannot be opened, or is of no known kind.
+    """
+    return _kind(Path(path)) == "dicom"
 
 
 def _kind(path: Path) -> str:

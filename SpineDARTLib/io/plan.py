@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..types import LEVELS, Case, FittedVertebra, Option, Plan, Quality, Status, Vertebra
+from ..types import LEVELS, Case, FittedVertebra, Option, Plan, Quality, Refinement, Status, Vertebra
 from .cannulas import file_stems, number_or_nan, option_to_json, read_option, recommended
 from .fields import Field, load_json
 from .files import check_writable as check_folder
@@ -72,6 +72,7 @@ def write_plan(
     check_writable(folder)
     with new_folder(folder, FILE_NAME, listed_files(folder / FILE_NAME)) as target:
         vertebrae = [_write_vertebra(target, plan) for plan in plans]
+        refinement = next((plan.refinement for plan in plans if plan.refinement), None)
         _write_history(target, plans)
         if callable(overlay):
             overlay(target / OVERLAY)
@@ -82,6 +83,7 @@ def write_plan(
             "case_id": case.id,
             "version": __version__,
             **(extra or {}),
+            **({"geometry_refinement": refinement} if refinement else {}),
             "settings": settings or {},
             "files": sorted([FILE_NAME, *(entry.name for entry in target.iterdir())]),
             "vertebrae": vertebrae,
@@ -169,10 +171,34 @@ def read_plan(path: Path | str) -> SavedPlan:
     root = load_json(file)
     root.child("format").text((FORMAT,))
     history = _read_history(file.parent / HISTORY)
-    plans = tuple(_read_vertebra(entry, history) for entry in root.child("vertebrae").items())
+    moved = root.optional("geometry_refinement")
+    refinement = _read_refinement(moved) if moved else None
+    plans = tuple(
+        replace(_read_vertebra(entry, history), refinement=refinement) for entry in root.child("vertebrae").items()
+    )
     settings = root.optional("settings")
     version = root.child("version").text()
     return SavedPlan(root.child("case_id").text(), version, settings.members() if settings else {}, plans, file.parent)
+
+
+def _read_refinement(entry: Field) -> Refinement:
+    """How the cameras moved that the plan was made with (``geometry.refined`` gives them to a case)."""
+    accepted = entry.child("accepted").value
+    if not isinstance(accepted, bool):
+        entry.child("accepted").fail("true or false")
+    return Refinement(
+        accepted,
+        entry.child("words").text(),
+        entry.child("anchor").text(),
+        {
+            name: tuple(map(tuple, one.numbers(4, 4).tolist()))
+            for name, one in entry.child("world_to_camera").named().items()
+        },
+        {name: one.number() for name, one in entry.child("moved_mm").named().items()},
+        {name: one.number() for name, one in entry.child("moved_deg").named().items()},
+        entry.child("determined").index(),
+        entry.child("sigma").number(),
+    )
 
 
 def _read_history(path: Path) -> dict[str, dict[str, np.ndarray]]:

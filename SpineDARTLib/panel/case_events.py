@@ -12,7 +12,7 @@ from . import casing, locating
 from .events import Events
 from .loading import Loaded
 from .state import CArm, PanelState, Refusal
-from .steps import NO_DETECTOR
+from .steps import NO_DETECTOR, RUNNING
 
 
 class CaseEvents(Events):
@@ -53,6 +53,16 @@ class CaseEvents(Events):
     def set_polarity(self, view: str, polarity: str) -> None:
         """ "bone-dark" or "bone-bright"."""
         self._do(lambda: casing.with_polarity(self.state, view, polarity))
+
+    def set_frame(self, view: str, frame: int) -> None:
+        """Another picture of a file with several, from 0; not while a fit runs."""
+
+        def chosen() -> PanelState:
+            if any(job.open for job in self.state.jobs.values()):
+                raise Refusal(RUNNING)
+            return casing.with_frame(self.state, view, frame)
+
+        self._do(chosen)
 
     def mirror(self, view: str) -> None:
         """Turn a picture over, left to right."""

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..config import MINIMUM_VIEW_ANGLE_DEG
-from ..geometry.camera import angle_between_deg, c_arm_camera
+from ..geometry.c_arm import c_arm_camera, c_arm_of
+from ..geometry.known import KnownGeometry
+from ..geometry.words import angle_words, angles_deg, display
 from ..io.attenuation import POLARITIES, guess_polarity, to_attenuation
 from ..io.cameras import read_camera
 from ..io.case import read_case
 from ..io.fields import load_json
-from ..io.image import read_image
 from ..types import Case, View
+from .acquired import BY_HAND, DICOM, OF_TAGS, acquired, cameras, doubts, form_of, said_by_hand
+from .lacking import shared_words, what_case_lacks
 from .state import CArm, PanelState, Refusal, XRay
-from .tags import c_arm_of_dicom
+
+__all__ = [
+    "angle_words", "angles_deg", "c_arm_of_view", "mirrored", "of_views", "opened", "shared_words", "what_case_lacks",
+    "with_c_arm", "with_file", "with_frame", "with_matrix", "with_polarity", "without_view", "xray_of",
+]  # fmt: skip
 
 NEW_ID = "new case"
+GUESSED = "Whether bone is dark or bright was told from the picture ({}); look at it."
 LOG_RANGE = 3.0
 """Of detector counts made from a picture whose file is gone; an affine choice (as ``io.case`` writes them)."""
 
@@ -57,24 +63,55 @@ def with_file(state: PanelState, file: Path, name: str = "") -> PanelState:
     """With one more picture: its geometry is taken from DICOM where the file has all of it, else asked for.
 
     Raises:
-        InputError: the picture cannot be read.
+        InputError: the picture cannot be read, or is none of an X-ray.
         Refusal: the name is taken.
     """
     file = Path(file)
-    stored, of_file = read_image(file)
+    found = acquired(file)
     name = name or _free_name(file.stem, [xray.name for xray in state.xrays])
     if any(xray.name == name for xray in state.xrays):
         raise Refusal(f"There is a view {name} already. Give this picture another name.")
-    polarity = of_file or guess_polarity(stored)
-    notes = () if of_file else (f"Whether bone is dark or bright was told from the picture ({polarity}); look at it.",)
-    found = c_arm_of_dicom(file)
-    xray = XRay(name, file.name, to_attenuation(stored, polarity), polarity, "", found.c_arm, False, notes)
-    xray = replace(xray, notes=(*notes, *found.notes))
+    polarity = found.polarity or guess_polarity(found.image)
+    guessed = () if found.polarity else (GUESSED.format(polarity),)
+    image, notes = to_attenuation(found.image, polarity), (*guessed, *doubts(found.known))
+    xray = XRay(
+        name, file.name, image, polarity, "", form_of(found.known), False, notes, file, found.known, found.holds
+    )
     state = replace(state, xrays=(*state.xrays, xray), case=state.case or Case(NEW_ID, ()), case_folder=None)
-    if found.missing:
-        words = f"{name}: {', '.join(found.missing)} not known. Fill in the C-arm form or load its matrix."
+    if found.known is None or found.known.missing:
+        missing = [one.words for one in found.known.missing] if found.known else ["angles, distances and pixel spacing"]
+        words = f"{name}: {'; '.join(missing)}: not known. Fill in the C-arm form or load its matrix."
         return replace(state, message=words, attention=True)
-    return with_c_arm(state, name, found.c_arm, "DICOM")
+    try:
+        return _posed(state, name)
+    except Refusal as error:
+        return replace(state, message=str(error), attention=True)
+
+
+def with_frame(state: PanelState, name: str, frame: int) -> PanelState:
+    """With another picture of a file that has several; what was said of it by hand stays.
+
+    Args:
+        frame: from 0.
+
+    Raises:
+        InputError: the file is gone, or has no such picture.
+        Refusal: there is only one.
+    """
+    xray = xray_of(state, name)
+    if xray.path is None or xray.frames < 2:
+        raise Refusal(f"{name} has one picture only.")
+    found = acquired(xray.path, frame)
+    image = to_attenuation(found.image, xray.polarity)
+    image = np.ascontiguousarray(image[:, ::-1]) if xray.mirrored else image
+    chosen = replace(xray, image=image, known=found.known)
+    if xray.source not in OF_TAGS:
+        state = _with_picture(state, chosen if xray.source else replace(chosen, c_arm=form_of(found.known)))
+    else:
+        state = _posed(_replaced(state, chosen))
+    clicked = any(name in seed.clicks_px for seed in state.seeds.values())
+    words = f"{name}: picture {frame + 1} of {xray.frames}.{' Check the clicks in it.' if clicked else ''}"
+    return replace(state, message=words, attention=False)
 
 
 def with_c_arm(state: PanelState, name: str, c_arm: CArm, source: str = "C-arm form") -> PanelState:
@@ -86,10 +123,13 @@ def with_c_arm(state: PanelState, name: str, c_arm: CArm, source: str = "C-arm f
     xray = xray_of(state, name)
     if min(c_arm.pixel_spacing_mm) <= 0:
         raise Refusal(f"{name}: the pixel spacing must be more than 0 mm.")
+    if xray.known is not None:
+        return _by_hand(state, xray, xray.known, c_arm)
     try:
         camera = c_arm_camera(
             c_arm.primary_deg, c_arm.secondary_deg, c_arm.source_to_detector_mm, c_arm.source_to_isocentre_mm,
             c_arm.pixel_spacing_mm, xray.image.shape, c_arm.isocentre_mm, c_arm.convention,
+            detector_rotation_deg=c_arm.detector_rotation_deg, principal_point_px=c_arm.principal_point_px,
         )  # fmt: skip
     except ValueError as error:
         raise Refusal(f"{name}: {error}.") from None
@@ -149,7 +189,7 @@ def without_view(state: PanelState, name: str) -> PanelState:
     xrays = tuple(one for one in state.xrays if one.name != name)
     case = replace(state.case, views=views, folder=None) if state.case else None
     state = replace(state, xrays=xrays, case=case, seeds=seeds, earlier_clicks=(), case_folder=None)
-    return replace(state, message=f"{name} was taken out.")
+    return replace(_posed(state), message=f"{name} was taken out.", attention=False)
 
 
 def xray_of(state: PanelState, name: str) -> XRay:
@@ -164,57 +204,16 @@ def xray_of(state: PanelState, name: str) -> XRay:
     raise Refusal(f"There is no view {name}. Views: {', '.join(one.name for one in state.xrays) or 'none yet'}.")
 
 
-def c_arm_of_view(view: View) -> CArm:
-    """The form of a view whose camera is known; what a camera cannot tell keeps its default."""
-    primary, secondary = angles_deg(view)
+def c_arm_of_view(view: View, source_to_isocentre_mm: float | None = None) -> CArm:
+    """The form of a view whose camera is known; where on its axis the C-arm turns, no camera tells."""
     distance = view.source_to_detector_mm
-    to_isocentre = min(CArm.source_to_isocentre_mm, 0.52 * distance)
-    centre = view.source_mm + to_isocentre * view.axis
-    place = (float(centre[0]), float(centre[1]), float(centre[2]))
-    return CArm(primary, secondary, distance, to_isocentre, view.pixel_spacing_mm, place)
-
-
-def angles_deg(view: View) -> tuple[float, float]:
-    """Primary (LAO positive) and secondary (cranial positive) angle of a beam, as ``geometry.camera.c_arm_camera``."""
-    x, y, z = view.axis
-    return float(np.rad2deg(np.arctan2(-x, y))), float(np.rad2deg(np.arcsin(np.clip(z, -1.0, 1.0))))
-
-
-def angles_words(view: View) -> str:
-    """ "LAO 90 CRA 0", as a C-arm's display has it."""
-    primary, secondary = (round(angle) for angle in angles_deg(view))
-    return f"{'LAO' if primary >= 0 else 'RAO'} {abs(primary)} {'CRA' if secondary >= 0 else 'CAU'} {abs(secondary)}"
-
-
-def angle_words(views: Sequence[View]) -> str:
-    """ "2 views, 88° apart"."""
-    if len(views) < 2:
-        return f"{len(views)} view" + "s" * (len(views) != 1)
-    return f"{len(views)} views, {widest_angle_deg(views):.0f}° apart"
-
-
-def widest_angle_deg(views: Sequence[View]) -> float:
-    """Between the two beams that are farthest apart, 0 for fewer than two."""
-    return max((angle_between_deg(*pair) for pair in itertools.combinations(views, 2)), default=0.0)
-
-
-def what_case_lacks(state: PanelState) -> str:
-    """Why nothing can be located or fitted yet, in words with the next thing to do, or ""."""
-    without = [xray.name for xray in state.xrays if not xray.source]
-    views = state.case.views if state.case else ()
-    if not state.xrays:
-        return "Open a case folder, add two X-rays, or take the sample case."
-    if without:
-        return f"The geometry of {' and '.join(without)} is not known. Fill in the C-arm form or load a matrix."
-    if len(views) < 2:
-        return "One X-ray has no depth. Add a second one, taken from another angle."
-    if widest_angle_deg(views) < MINIMUM_VIEW_ANGLE_DEG:
-        angle = widest_angle_deg(views)
-        return (
-            f"The beams are only {angle:.0f}° apart, at least {MINIMUM_VIEW_ANGLE_DEG:.0f}° are needed to tell depth. "
-            "Check the angles or add a view."
-        )
-    return ""
+    to_isocentre = source_to_isocentre_mm or min(CArm.source_to_isocentre_mm, 0.52 * distance)
+    camera = (view.intrinsics, view.world_to_camera, view.pixel_spacing_mm)
+    pose = c_arm_of(*camera, source_to_isocentre_mm=to_isocentre)
+    return CArm(
+        pose.primary_deg, pose.secondary_deg, distance, to_isocentre, view.pixel_spacing_mm, pose.isocentre_mm,
+        detector_rotation_deg=pose.detector_rotation_deg, principal_point_px=pose.principal_point_px,
+    )  # fmt: skip
 
 
 def _free_name(stem: str, taken: Sequence[str]) -> str:
@@ -225,15 +224,52 @@ def _free_name(stem: str, taken: Sequence[str]) -> str:
     return next(name for name in map("view {}".format, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") if name not in taken)
 
 
+def _posed(state: PanelState, name: str = "") -> PanelState:
+    """With the cameras of all whose geometry is DICOM's, and of the one named, put into one world.
+
+    Raises:
+        Refusal: distances or angles that no C-arm has.
+    """
+    mine = [xray for xray in state.xrays if xray.known is not None and (xray.source in OF_TAGS or xray.name == name)]
+    known = [xray.known for xray in mine if xray.known is not None]
+    try:
+        found = cameras(known)
+    except ValueError as error:
+        what = "the geometry cannot be used"
+        raise Refusal(f"{name}: {what}: {error}. Correct the C-arm form or load its matrix.") from None
+    for xray, one, camera in zip(mine, known, found, strict=True):
+        view = View(xray.name, xray.image, *camera, xray.polarity)
+        isocentre = one.quantities.get("source_to_isocentre_mm")
+        c_arm = c_arm_of_view(view, isocentre.value[0] if isocentre else None)
+        state = _with_view(state, replace(xray, source=xray.source or DICOM, c_arm=c_arm), view)
+    return state
+
+
+def _by_hand(state: PanelState, xray: XRay, known: KnownGeometry, c_arm: CArm) -> PanelState:
+    """With the tags of a picture corrected or filled up by the form; what the form does not show stays as tagged."""
+    try:
+        said = said_by_hand(known, xray.c_arm, c_arm)
+    except ValueError as error:
+        raise Refusal(f"{xray.name}: {error}.") from None
+    kept = tuple(note for note in xray.notes if note not in doubts(known))
+    changed = replace(xray, known=said, source=BY_HAND, notes=(*kept, *doubts(said)))
+    return _posed(_replaced(state, changed))
+
+
+def _replaced(state: PanelState, xray: XRay) -> PanelState:
+    """With one picture in the place of that of its name."""
+    return replace(state, xrays=tuple(xray if one.name == xray.name else one for one in state.xrays))
+
+
 def _with_view(state: PanelState, xray: XRay, view: View) -> PanelState:
     """With a picture's view new or in place of the one it had; the order is that of the pictures."""
-    xrays = tuple(xray if one.name == xray.name else one for one in state.xrays)
+    xrays = _replaced(state, xray).xrays
     case = state.case or Case(NEW_ID, ())
     known = {one.name: one for one in case.views} | {view.name: view}
     views = tuple(known[one.name] for one in xrays if one.name in known)
     state = replace(state, xrays=xrays, case=replace(case, views=views, folder=None), case_folder=None, epipolar_px={})
     lack = what_case_lacks(state)
-    words = f"{view.name}: {angles_words(view)}, geometry from {xray.source}. {lack}".strip()
+    words = f"{view.name}: {display(view)}, geometry from {xray.source}. {lack}".strip()
     return replace(state, message=words, attention=bool(lack) and len(views) > 1)
 
 
@@ -242,7 +278,7 @@ def _with_picture(state: PanelState, xray: XRay) -> PanelState:
     known = [view for view in (state.case.views if state.case else ()) if view.name == xray.name]
     if known:
         return _with_view(state, xray, replace(known[0], image=xray.image, polarity=xray.polarity))
-    return replace(state, xrays=tuple(xray if one.name == xray.name else one for one in state.xrays))
+    return _replaced(state, xray)
 
 
 def _as_stored(xray: XRay) -> np.ndarray:

@@ -41,6 +41,7 @@ class Events:
         self._restoring: dict[str, Any] | None = None
         self._fitting = Fitting(lambda: self.state, self._become, client, self._background, work)
         self._clock = Clock(now())
+        self._reports = 0
         self._by_shift: dict[int, PanelState] = {}
         self._shift = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +21,32 @@ from .state import PanelState, Refusal
 KINDS: Mapping[str, str] = {"table": "csv", "meshes": "stl", "lines": "mrk"}
 """What the panel calls them, and ``io.export``."""
 
+NAMES: Mapping[str, str] = {
+    "plan": "the plan folder", "table": "the clearances", "meshes": "the meshes", "lines": "the cannulas",
+    "grades": "the grades",
+}  # fmt: skip
+"""What is written, in words."""
+
 REVIEW = "review.json"
 GRADES = "grades.csv"
+
+
+def writer(state: PanelState, kind: str) -> Callable[[Path], str]:
+    """What writes one of ``NAMES`` to a path and says so; it takes its time, and may run in a thread.
+
+    Raises:
+        Refusal: nothing to write, or no such kind.
+    """
+    if kind not in NAMES:
+        raise Refusal(f"There is no export {kind}. Exports: {', '.join(NAMES)}.")
+    if kind == "grades":
+        if state.review is None or not state.review.standing:
+            raise Refusal("Nothing is graded yet.")
+        return lambda path: write_grades(state, path)
+    _case(state)
+    if kind == "plan":
+        return lambda path: write_reviewed_plan(state, path)
+    return lambda path: write_kind(state, kind, path)
 
 
 def reviewed_plans(state: PanelState) -> tuple[Plan, ...]:
@@ -50,11 +74,9 @@ def write_kind(state: PanelState, kind: str, folder: Path) -> str:
     """A table, meshes or lines into a folder; returns what was done.
 
     Raises:
-        Refusal: nothing to write, or no such kind.
+        Refusal: nothing to write.
         InputError: the folder cannot be written, or holds something else.
     """
-    if kind not in KINDS:
-        raise Refusal(f"There is no export {kind}. Exports: plan, {', '.join(KINDS)}, grades.")
     saved = SavedPlan(_case(state).id, __version__, {}, reviewed_plans(state), Path(folder))
     names = write_export(folder, saved, NEEDLE_DIAMETERS_MM, (KINDS[kind],))
     return f"{len(names)} files were written to {Path(folder).name}. Not for clinical use."
@@ -64,26 +86,28 @@ def write_grades(state: PanelState, file: Path) -> str:
     """The grades as CSV; returns what was done.
 
     Raises:
-        Refusal: there are none.
         InputError: the file cannot be written.
     """
-    if state.review is None or not state.review.standing:
-        raise Refusal("Nothing is graded yet.")
+    assert state.review is not None
     write_atomically(Path(file), grades_to_csv([state.review]).encode("utf-8"))
     return f"The grades were written to {Path(file).name}."
 
 
-def write_for_report(state: PanelState, folder: Path) -> tuple[Path, Path, Path]:
-    """Plan folder, case folder and review file for ``spinedart report``, which has what draws.
+def writer_for_report(state: PanelState) -> Callable[[Path], tuple[Path, Path, Path]]:
+    """What writes plan folder, case folder and review file for ``spinedart report``, which has what draws.
 
     Raises:
         Refusal: nothing to report.
-        InputError: the folder cannot be written.
     """
-    plan, case = folder / "plan", folder / "case"
-    write_reviewed_plan(state, plan)
-    write_case(case, case_with_seeds(state))
-    return plan, case, plan / REVIEW
+    _case(state)
+
+    def write(folder: Path) -> tuple[Path, Path, Path]:
+        plan, case = folder / "plan", folder / "case"
+        write_reviewed_plan(state, plan)
+        write_case(case, case_with_seeds(state))
+        return plan, case, plan / REVIEW
+
+    return write
 
 
 def _case(state: PanelState) -> Case:

@@ -15,9 +15,9 @@ from ..io.fields import Field
 from ..io.plan import read_plan
 from ..io.settings import changed
 from ..types import Case, Plan
+from . import jobs as outcome
 from .background import Background
 from .casing import what_case_lacks
-from .jobs import outcomes, progressed
 from .loading import Loaded, Loader
 from .locating import what_seed_lacks
 from .measuring import Ready
@@ -26,8 +26,6 @@ from .reviewing import with_plans
 from .state import Job, PanelState, Refusal
 from .words import plain_words, seconds_words
 from .worker_client import Message, WorkerClient
-
-INSIDE = "The fitting process failed inside ({}). Fit again; if that fails too, save the scene and report it."
 
 Become = Callable[[PanelState], None]
 
@@ -48,6 +46,7 @@ class Fitting:
         self.work = Path(work)
         self._open: dict[int, Job] = {}
         self._asked: dict[int, Mapping[str, object]] = {}
+        self._cases: dict[int, Path] = {}
         self._latest: dict[int, Message] = {}
         self._loader = Loader()
         self._ready: dict[int, Ready] = {}
@@ -144,11 +143,7 @@ class Fitting:
         return self._loader.model(level)
 
     def load(self, number: int, folder: Path, settings: Mapping[str, object]) -> Loaded:
-        """Read a plan folder: in the background, it takes its time.
-
-        Raises:
-            InputError: names file and field.
-        """
+        """Read a plan folder, in the background; an InputError names file and field."""
         return self._loader.load(number, folder, settings)
 
     def load_of(self, case_id: str, folder: Path) -> Loaded:
@@ -205,10 +200,16 @@ class Fitting:
 
         def ask(path: Path) -> None:
             if number in self._open:
-                self._change(replace(job, words="waiting" if self._client.jobs else "starting"))
-                self._client.plan(number, path, work / f"fit-{number}", job.levels, self._asked[number])
+                self._cases[number] = path
+                self._ask(job)
 
         self._background.submit(write, ask, lambda error: self._end(number, "failed", plain_words(error)))
+
+    def _ask(self, job: Job) -> None:
+        """The request itself."""
+        number = job.number
+        self._change(replace(job, words="waiting" if self._client.jobs else "starting"))
+        self._client.plan(number, self._cases[number], self.work / f"fit-{number}", job.levels, self._asked[number])
 
     def _take(self, message: Message) -> None:
         """What the worker says, as it says it: a state is only remembered until the next tick."""
@@ -228,15 +229,29 @@ class Fitting:
         elif event == "cancelled":
             self._end(number, "cancelled", "cancelled")
         else:
-            words = str(message["message"]).replace(f"{self.work}/", "")  # where the worker read is nobody's business
-            self._end(number, "failed", INSIDE.format(words) if message.get("kind") == "internal" else words)
+            self._failed(number, message)
+
+    def _failed(self, number: int, message: Message) -> None:
+        """A job that ended badly; of several levels that a crash has cost their plans, each is tried once more."""
+        words, job = outcome.failed_words(message, self.work), self._open[number]
+        self._end(number, "failed", words)
+        if not outcome.worth_another_try(message, job):
+            return
+        again = [self._new((level,), "waiting", "waiting") for level in job.levels]
+        for one in again:
+            self._open[one.number] = one
+            self._asked[one.number], self._cases[one.number] = self._asked[number], self._cases[number]
+        said = f"{words} {', '.join(job.levels)} are fitted once more, each alone."
+        self._become(replace(self._state(), jobs=self._with_jobs({}), message=said))
+        for one in again:
+            self._ask(one)
 
     def _progress(self, job: Job, message: Message) -> None:
         """A state of the fit: how far it is, and where the vertebrae are."""
         live = {
             one["level"]: points for one in message["vertebrae"] if (points := self._loader.points_mm(one)) is not None
         }
-        self._change(progressed(job, message), live)
+        self._change(outcome.progressed(job, message), live)
 
     def _change(self, job: Job, live: Mapping[str, np.ndarray] | None = None) -> None:
         self._open[job.number] = job
@@ -245,11 +260,7 @@ class Fitting:
         self._become(replace(state, jobs=self._with_jobs({}), live_mm=live_mm))
 
     def _with_jobs(self, ended: Mapping[str, Job]) -> dict[str, Job]:
-        """Every level's job: of several that are open the one that runs, the first; else the last that ended."""
-        jobs = {**self._state().jobs, **ended}
-        for number in sorted(self._open, reverse=True):
-            jobs.update(dict.fromkeys(self._open[number].levels, self._open[number]))
-        return jobs
+        return outcome.standing({**self._state().jobs, **ended}, self._open)
 
     def _end(self, number: int, state: str, words: str) -> None:
         """A job that brought no plan."""
@@ -261,9 +272,7 @@ class Fitting:
         present = self._state()
         live = {level: points for level, points in present.live_mm.items() if level not in job.levels}
         jobs = self._with_jobs(dict.fromkeys(job.levels, ended))
-        names = ", ".join(job.levels)
-        verb = "was" if len(job.levels) == 1 else "were"
-        said = f"The fit of {names} was cancelled." if state == "cancelled" else f"{names} {verb} not fitted. {words}"
+        said = outcome.ended_words(ended)
         self._become(replace(present, jobs=jobs, live_mm=live, message=said, attention=state == "failed"))
 
     def _read(self, number: int, seconds: float) -> None:
@@ -283,9 +292,7 @@ class Fitting:
     def _done(self, job: Job, loaded: Loaded, seconds: float) -> PanelState:
         """The state after a fit that ended well, though perhaps not for each of its levels."""
         plans = loaded.fit.plans
-        jobs = outcomes(job, plans, seconds)
-        unusable = [plan.fitted for plan in plans.values() if not plan.fitted.status.usable]
-        remarks = [f"{fitted.level}: {fitted.reason or fitted.status.value}" for fitted in unusable]
-        state = self.take(loaded, replace(self._state(), jobs=self._with_jobs(jobs)))
+        remarks = outcome.unusable_words(plans)
+        state = self.take(loaded, replace(self._state(), jobs=self._with_jobs(outcome.outcomes(job, plans, seconds))))
         words = " ".join([f"Fitted {', '.join(plans)} in {seconds_words(seconds)}.", *remarks])
         return replace(state, message=words, attention=bool(remarks))

@@ -10,11 +10,18 @@ from ..io.files import write_atomically
 from ..io.plan import read_plan
 from ..review.files import read_session, session_to_csv, session_to_text
 from ..review.record import GRADES
-from ..review.session import Item, new_session
+from ..review.session import Item, Session, new_session
 from .state import PanelState, Refusal
 
 THIS_CASE = "this case"
 """What items of the case that is open are called."""
+
+
+def title(session: Session) -> str:
+    """All that the rater may know of the item that is shown: how many there are, and which of both cannulas it is."""
+    if session.current is None:
+        return f"all {len(session.items)} graded"
+    return f"{session.place + 1} of {len(session.items)}: the {session.current.side} cannula"
 
 
 def items_of_case(state: PanelState) -> tuple[Item, ...]:
@@ -49,7 +56,7 @@ def started(state: PanelState, rater: str, items: Sequence[Item], seed: int) -> 
         raise Refusal("There is nothing to grade yet. Fit a vertebra, or choose plan folders.")
     session = new_session(rater.strip(), tuple(dict.fromkeys(items)), seed)
     return replace(
-        state, rater=rater.strip(), session=session, session_paused=False, dragged=None, message=session.title
+        state, rater=rater.strip(), session=session, session_paused=False, dragged=None, message=title(session)
     )
 
 
@@ -65,7 +72,7 @@ def continued(state: PanelState, file: Path) -> PanelState:
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"{Path(file).name} cannot be read as a grading session: {error}.") from None
     session = read_session(text, Path(file))
-    return replace(state, rater=session.rater, session=session, session_paused=False, message=session.title)
+    return replace(state, rater=session.rater, session=session, session_paused=False, message=title(session))
 
 
 def answered(state: PanelState, value: int, seconds: float, comment: str = "") -> PanelState:
@@ -81,7 +88,7 @@ def answered(state: PanelState, value: int, seconds: float, comment: str = "") -
     if value not in GRADES:
         raise Refusal(f"There is no grade {value}.")
     session = state.session.answered(value, seconds, comment)
-    return replace(state, session=session, message=session.title, attention=False)
+    return replace(state, session=session, message=title(session), attention=False)
 
 
 def taken_back(state: PanelState) -> PanelState:
@@ -93,7 +100,7 @@ def taken_back(state: PanelState) -> PanelState:
     if state.session is None or not state.session.answers:
         raise Refusal("Nothing is graded yet.")
     session = state.session.undone()
-    return replace(state, session=session, message=f"Taken back. {session.title}", attention=False)
+    return replace(state, session=session, message=f"Taken back. {title(session)}", attention=False)
 
 
 def saved(state: PanelState, file: Path) -> PanelState:

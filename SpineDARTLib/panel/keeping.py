@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..io.fields import Field
 from ..io.plan import plain
 from ..review.files import read_review, read_session, review_to_text, session_to_text
@@ -90,16 +91,17 @@ def from_document(document: Mapping[str, Any], views: Sequence[View], where: Pat
     return Kept(state, fits, shown)
 
 
-def unpack_all(kept: Kept, work: Path, where: Path) -> dict[int, Path]:
-    """Number of a fit to its plan folder, unpacked into the working folder.
-
-    Raises:
-        InputError: damaged, or the folder cannot be written.
-    """
-    folders = {number: work / f"fit-{number}" for number in kept.fits}
+def unpack_all(kept: Kept, work: Path, where: Path) -> dict[int, Path | InputError]:
+    """Number of a fit to its plan folder, unpacked into the working folder, or to what is wrong with it."""
+    found: dict[int, Path | InputError] = {}
     for number, (_, archive) in kept.fits.items():
-        unpacked(archive, folders[number], where)
-    return folders
+        folder = work / f"fit-{number}"
+        try:
+            unpacked(archive, folder, where)
+            found[number] = folder
+        except InputError as error:
+            found[number] = error
+    return found
 
 
 def _fit_shown(state: PanelState, level: str) -> int:

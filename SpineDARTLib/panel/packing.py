@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from ..errors import InputError
 from ..io.plan import OVERLAY
 from ..types import Case
 from .state import PanelState
+
+RESIDUALS = "inspect"
+"""The folder in a plan folder with pictures of what the fit leaves over (``inspect.residuals``)."""
 
 
 def merged(*settings: Mapping[str, object]) -> dict[str, Any]:
@@ -35,13 +39,14 @@ def case_with_seeds(state: PanelState, levels: Sequence[str] = ()) -> Case:
 
 
 def packed(folder: Path) -> str:
-    """A plan folder as base64 of a zip, the picture of the fit left out."""
+    """A plan folder as base64 of a zip, with its residual pictures and without the picture of the fit."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
+        for path in sorted([*folder.iterdir(), *folder.glob(f"{RESIDUALS}/*.png")]):
             if path.is_file() and path.name != OVERLAY:
                 # Without times: the same folder gives the same text, and a scene is not changed by reading it.
-                archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+                name = path.relative_to(folder).as_posix()
+                archive.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
@@ -56,12 +61,12 @@ def unpacked(text: str, folder: Path, where: Path) -> None:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(base64.b64decode(text, validate=True))) as archive:
-            names = archive.namelist()
+            names = [name.removeprefix(f"{RESIDUALS}/") for name in archive.namelist()]
             if any(Path(name).name != name for name in names):
                 raise InputError(where, "fits", "a file outside of its folder", "a plan folder as SpineDART packs it")
             folder.mkdir(parents=True, exist_ok=True)
             archive.extractall(folder)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(where, "fits", "damaged data", "a plan folder as SpineDART packs it") from None

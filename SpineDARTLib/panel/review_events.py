@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ..types import Option
 from . import grading, locating, reviewing
 from .events import Events
 from .state import Live, PanelState, Refusal
+from .steps import BLIND
 
 
 class ReviewEvents(Events):
@@ -23,26 +24,26 @@ class ReviewEvents(Events):
 
     def select(self, level: str, side: str = "") -> None:
         """A vertebra, or one of its cannulas."""
-        self._do(lambda: reviewing.selected(self.state, level, side))
+        self._openly(lambda: reviewing.selected(self.state, level, side))
 
     def select_next(self, cannulas: int = 0, vertebrae: int = 0) -> None:
         """By keys: the next cannula or vertebra; negative the one before."""
-        self._do(lambda: reviewing.next_selected(self.state, cannulas, vertebrae))
+        self._openly(lambda: reviewing.next_selected(self.state, cannulas, vertebrae))
 
     def drag(self, end: str, point_mm: np.ndarray) -> Live | None:
         """The selected cannula's "entry" or "target" is being dragged to (3,) RAS mm; some milliseconds."""
-        self._do(lambda: reviewing.dragged(self.state, end, point_mm, self._fitting.tools))
+        self._openly(lambda: reviewing.dragged(self.state, end, point_mm, self._fitting.tools))
         return self.state.dragged
 
     def release(self) -> None:
         """The end that was dragged is let go: one thing to undo."""
-        self._do(lambda: reviewing.released(self.state, self._fitting.tools))
+        self._openly(lambda: reviewing.released(self.state, self._fitting.tools))
         self._look_for_risk()
 
     def safest(self) -> None:
         """The safest path in place of the selected cannula; looked for in the background where the plan has none."""
 
-        def look() -> None:
+        def look() -> PanelState:
             level, side = reviewing.selected_cannula(self.state)
             before = self.state.options[level, side].cannula
             tool = self._fitting.tools[level]
@@ -59,10 +60,10 @@ class ReviewEvents(Events):
                 self._do(lambda: reviewing.with_cannula(self.state, found.cannula, level, "safest", tools))
                 self._look_for_risk()
 
-            self._become(replace(self.state, busy="looking for the safest path"))
             self._later(lambda: tool.safest(side, before.diameter_mm), then)
+            return replace(self.state, busy="looking for the safest path")
 
-        self._try(look)
+        self._openly(look)
 
     def transferred(self) -> None:
         """The template's path in place of the selected cannula."""
@@ -75,7 +76,7 @@ class ReviewEvents(Events):
                 raise Refusal(f"{level} has no transferred path on the {side}.")
             return reviewing.with_cannula(self.state, cannula, level, "as transferred", self._fitting.tools)
 
-        self._do(found)
+        self._openly(found)
         self._look_for_risk()
 
     def take_option(self, name: str) -> None:
@@ -88,12 +89,12 @@ class ReviewEvents(Events):
                     return reviewing.with_cannula(self.state, option.cannula, level, name, self._fitting.tools)
             raise Refusal(f"{level} has no {name} path on the {side}.")
 
-        self._do(found)
+        self._openly(found)
         self._look_for_risk()
 
     def set_gauge(self, gauge: int) -> None:
         """For the selected cannula and for the next fits."""
-        self._do(lambda: reviewing.with_gauge(self.state, gauge, self._fitting.tools))
+        self._openly(lambda: reviewing.with_gauge(self.state, gauge, self._fitting.tools))
         self._look_for_risk()
 
     def undo(self) -> None:
@@ -106,7 +107,7 @@ class ReviewEvents(Events):
             self._do(lambda: reviewing.undone(self.state, self._fitting.tools))
 
     def redo(self) -> None:
-        self._do(lambda: reviewing.redone(self.state, self._fitting.tools))
+        self._openly(lambda: reviewing.redone(self.state, self._fitting.tools))
 
     def hide(self, hidden: bool) -> None:
         """All overlays, while a key is held."""
@@ -152,6 +153,14 @@ class ReviewEvents(Events):
 
     def end_session(self) -> None:
         self._do(lambda: grading.ended(self.state))
+
+    def _openly(self, event: Callable[[], PanelState]) -> bool:
+        """As ``_do``, but not while grades are given blindly: what is said of a cannula would tell."""
+
+        def refused() -> PanelState:
+            raise Refusal(BLIND)
+
+        return self._do(event if self.state.session is None else refused)
 
     def _look_for_risk(self) -> None:
         """The selected cannula's risk, from the background, if it still stands there then."""

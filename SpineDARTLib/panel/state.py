@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..geometry.known import KnownGeometry
 from ..review.record import Key, Review
 from ..review.session import Session
 from ..types import Cannula, Case, Option, Plan, Safety, Seed
@@ -25,6 +26,7 @@ class CArm:
         primary_deg: LAO positive.
         secondary_deg: cranial positive.
         pixel_spacing_mm: on the detector, (between rows, between columns).
+        detector_rotation_deg, principal_point_px: not in the form, kept as they were; as ``geometry.c_arm`` has them.
     """
 
     primary_deg: float = 0.0
@@ -34,6 +36,8 @@ class CArm:
     pixel_spacing_mm: tuple[float, float] = (0.194, 0.194)
     isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     convention: str = "dicom"
+    detector_rotation_deg: float = 0.0
+    principal_point_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,16 @@ class XRay:
     Attributes:
         name: of its view.
         file: the name of its file, without the folder.
-        image: (height, width) float32, bone bright, as ``View.image``.
+        image: (height, width) float32, bone bright, as ``View.image``: what the source sees.
         polarity: how its file shows bone.
         source: where its geometry is from: "case file", "matrix", "DICOM", "C-arm form", "scene", or "" while it has
             none, and no view either.
         c_arm: what its form shows.
         mirrored: whether it was turned over, left to right, since it was read.
         notes: what is doubtful, a sentence each.
+        path: the file, to read another of its pictures; None where it is not known any more.
+        known: what its DICOM tags say of the stored picture.
+        holds: whether its last picture is a fluoroscopy's last-image hold.
     """
 
     name: str
@@ -60,6 +67,14 @@ class XRay:
     c_arm: CArm = field(default_factory=CArm)
     mirrored: bool = False
     notes: tuple[str, ...] = ()
+    path: Path | None = field(default=None, repr=False)
+    known: KnownGeometry | None = field(default=None, repr=False)
+    holds: bool = False
+
+    @property
+    def frames(self) -> int:
+        """How many pictures its file has, 1 where no other one can be chosen."""
+        return self.known.frames if self.known is not None and self.path is not None else 1
 
 
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ..plan.words import DOUBTFUL
 from ..types import LEVELS, Status
-from .casing import angle_words, what_case_lacks
+from .casing import angle_words, shared_words, what_case_lacks
+from .grading import title
 from .locating import passing_words, what_seed_lacks
 from .rows import COLUMNS, Cell, Details, Row, details, review_rows
 from .state import PanelState
@@ -22,6 +23,7 @@ MARKS = ("done", "running", "waiting", "attention")
 GLYPHS: Mapping[str, str] = {"done": "●", "running": "◐", "waiting": "○", "attention": "⚠"}
 NO_DETECTOR = "No detector is installed; click each vertebra's centre in every view instead."
 
+RUNNING = "A fit is running. Cancel it first."
 BLIND = "Not during a grading session."
 
 
@@ -72,16 +74,17 @@ def _control(why: str = "") -> Control:
 def _case(state: PanelState) -> Step:
     lack = what_case_lacks(state)
     none = "" if state.xrays else "Open a case or add an X-ray first."
-    running = "A fit is running. Cancel it first." if any(job.open for job in state.jobs.values()) else ""
+    running = RUNNING if any(job.open for job in state.jobs.values()) else ""
     controls = {"open": "", "sample": "", "add_view": running, "close": none, "geometry": none or running,
                 "matrix": none or running, "polarity": none or running, "mirror": none or running,
-                "remove_view": none or running}  # fmt: skip
+                "remove_view": none or running, "frame": none or running}  # fmt: skip
     notes = [xray.name for xray in state.xrays if xray.notes]
     views = state.case.views if state.case else ()
     words, mark = (lack, "attention") if state.xrays else ("none open yet", "waiting")
     if not lack:
         sources = ", ".join(dict.fromkeys(xray.source for xray in state.xrays))
-        words, mark = f"{angle_words(views)}, geometry: {sources}", "attention" if notes else "done"
+        doubtful = notes or shared_words(state)[1]
+        words, mark = f"{angle_words(views)}, geometry: {sources}", "attention" if doubtful else "done"
         words += f"; look at {', '.join(notes)}" if notes else ""
     return Step("Case", mark, words, {name: _control(why) for name, why in controls.items()})
 
@@ -159,7 +162,10 @@ def _review(state: PanelState) -> Step:
         "undo": blind or ("" if (review and review.standing) or clicked else "There is nothing to undo."),
         "redo": blind or ("" if review and review.undone_deeds else "There is nothing to do again."),
     }
-    breaches = [f"{level} {side}" for (level, side), option in state.options.items() if option.safety.clearance_mm < 0]
+    rooms = {key: option.safety.clearance_mm for key, option in state.options.items()}
+    if state.dragged is not None:
+        rooms[state.dragged.key] = state.dragged.safety.clearance_mm
+    breaches = [f"{level} {side}" for (level, side), room in rooms.items() if room < 0]
     doubtful = [level for level, plan in state.plans.items() if plan.fitted.status is not Status.CONVERGED]
     risky = [key for key, option in state.options.items() if option.risk and option.risk.breach_probability >= DOUBTFUL]
     if none:
@@ -198,7 +204,7 @@ def _grade(state: PanelState) -> Step:
 
 def _grade_words(state: PanelState, none: str) -> tuple[str, str]:
     if state.session is not None:
-        words = f"session of {state.session.rater}, {state.session.title}"
+        words = f"session of {state.session.rater}, {title(state.session)}"
         paused = " (paused)" if state.session_paused else ""
         return words + paused, "done" if state.session.finished else "running"
     if none or state.review is None:

@@ -80,7 +80,8 @@ class WorkerClient:
     """Keeps the process, sends it jobs and passes on what it answers.
 
     ``on_message`` hears of each job: "started", "state", "done", "failed" (kind "input", "internal" or "worker", with
-    "message"), "cancelled"; and "hello" once a process.
+    "message"; of a worker that died, "answered": whether it had come up at all), "cancelled"; and "hello" once a
+    process.
 
     Args:
         new_process: makes a process that is not started yet.
@@ -218,7 +219,8 @@ class WorkerClient:
         if self._deadline is not None:
             self._finish({"event": "cancelled"})
             return
-        failed = {"event": "failed", "kind": "worker", "message": died_words(code, lines, answered), "lines": lines}
+        failed = {"event": "failed", "kind": "worker", "message": died_words(code, lines, answered), "lines": lines,
+                  "answered": answered}  # fmt: skip
         if not answered:  # it would die again: whoever waits is told, and the next request tries anew
             for request in self._waiting:
                 self.on_message({**failed, "id": request.job})

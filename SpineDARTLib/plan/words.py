@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from ..types import Cannula, Option, Risk, Safety
+from ..types import Cannula, Option, Risk, Safety, Status
 from .anatomy import Anatomy
 from .cannula import NEEDLE_DIAMETERS_MM
 
@@ -31,6 +33,14 @@ BROKEN_RULES = {
 }
 """Textbook check to what is said when it is not passed."""
 
+STATUS_WORDS: Mapping[Status, str] = {
+    Status.CONVERGED: "good fit",
+    Status.STEP_LIMIT: "step limit reached",
+    Status.LOW_CONFIDENCE: "low confidence: check",
+    Status.NOT_INITIALISED: "not located",
+    Status.DIVERGED: "fit failed",
+}
+"""How a fit ended."""
 
 NAMES = {
     "transferred": "as the atlas has it",

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..geometry.refined import refined_case
 from ..overlay import GROUND, draw_panel, region
 from ..simulate.grading import GradingSettings, filled, grading_pictures, titled
 from ..simulate.nouns import Volume
@@ -25,6 +26,7 @@ GRADING = GradingSettings(size_px=288, spacing_mm=0.8)
 
 def xrays(case: Case, plans: Sequence[Plan]) -> str:
     """All views side by side with outlines, pedicles and cannulas of these vertebrae, as a data URI."""
+    case = refined_case(case, plans)
     levels = {plan.fitted.level for plan in plans}
     shown = replace(case, seeds=tuple(seed for seed in case.seeds if seed.level in levels))
     boxes = [region(view, shown, plans) for view in case.views]

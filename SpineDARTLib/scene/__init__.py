@@ -7,7 +7,9 @@ Every function takes the scene. A noun has one ``show_x`` and, where it may be c
 showing something again changes what stands there. All nodes of ours have a role and a key (``nodes``), so that a scene
 that was loaded is gone on with as it is, and ``clear`` takes out what is ours and nothing else.
 
-* ``follow``: the panel's state shown in the scene, and hands in the scene told to it (``watch``); through ``show``.
+* ``follow``: the panel's state shown in the scene a step at a time (``changes``), and hands in the scene told to it
+  (``watch``); ``recover``: going on from a scene that was loaded, damaged or not; ``replay``: a fit once more.
+* ``blinding``: nothing of a plan is seen while somebody grades.
 * ``xrays``, ``layout``: the X-rays at their detectors; the four views and what each of them looks at.
 * ``vertebrae``, ``cannulas``: in space. ``projections``: their shadows on the X-rays. ``barrel``: down the needle.
 * ``highlight``: one vertebra at a time.

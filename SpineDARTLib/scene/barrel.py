@@ -5,11 +5,12 @@ Seen from the operator's side: forwards is into the screen, the patient's right 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from slicer import vtkMRMLScene
-from slicer.util import updateMarkupsControlPointsFromArray
+from slicer.util import NodeModify, updateMarkupsControlPointsFromArray
 from vtkmodules.vtkCommonDataModel import vtkPlane, vtkPolyData
 from vtkmodules.vtkFiltersCore import vtkCutter, vtkStripper
 from vtkmodules.vtkFiltersGeneral import vtkContourTriangulator
@@ -18,9 +19,9 @@ from ..types import Cannula, Option, Plan, Safety
 from . import shapes
 from .colours import BONES, LANDMARK, OUTLINES, cannula_colour, turn
 from .layout import BARREL, point_slice, slice_node
-from .models import Look, seen_in, show_model
-from .nodes import remove, shown
-from .vertebrae import BANDS, dress_markup
+from .models import Look, dress_markup, seen_in, show_model
+from .nodes import finish, remove, shown
+from .vertebrae import BANDS
 
 FIELD_MM = 36.0
 """A lumbar pedicle, which is up to 20 mm wide, and what lies around it."""
@@ -66,10 +67,18 @@ def show_barrel(
     Args:
         position: where along entry-to-target, 0 to 1; where the room is smallest when None.
     """
-    cannula, safety = option.cannula, option.safety
-    if plan.vertices_mm is None or plan.faces is None or plan.fitted.vertebra is None:
+    finish(barrel_steps(scene, plan, option, position, case_id))
+    return None if plan.vertices_mm is None or plan.fitted.vertebra is None else slice_node(scene, BARREL)
+
+
+def barrel_steps(
+    scene: vtkMRMLScene, plan: Plan, option: Option | None, position: float | None = None, case_id: str = ""
+) -> Iterator[None]:
+    """``show_barrel``, a few milliseconds a step; an empty view without an option."""
+    if option is None or plan.vertices_mm is None or plan.faces is None or plan.fitted.vertebra is None:
         hide_barrel(scene)
-        return None
+        return
+    cannula, safety = option.cannula, option.safety
     if position is None:
         position = safety.position if np.isfinite(safety.position) else 0.5
     frame = barrel_frame(cannula, position, plan.fitted.vertebra.pose[:3, 0])
@@ -77,15 +86,19 @@ def show_barrel(
     node.SetLayoutLabel(f"{plan.fitted.level} {cannula.side}, down the needle")
     point_slice(node, frame, np.array([FIELD_MM, FIELD_MM]))
     seen = (node.GetID(),)
+    yield
     _show_section(scene, plan, frame, seen, case_id)
+    yield
     _show_ring(scene, plan, option, frame, seen, case_id)
     _show_nearest(scene, option, position, frame, seen, case_id)
+    yield
     _show_walls(scene, cannula, safety, frame, seen, case_id)
-    return node
+    yield
 
 
 def hide_barrel(scene: vtkMRMLScene) -> None:
     """Empty the fourth view."""
+    slice_node(scene, BARREL).SetLayoutLabel("Barrel")
     for role in ROLES:
         remove(scene, role)
 
@@ -183,12 +196,14 @@ def _show_walls(
         remove(scene, "walls")
         return
     away = LABELS_AT * FIELD_MM
-    node = shown(scene, "walls", "", "Room on each side", case_id=case_id)
-    updateMarkupsControlPointsFromArray(node, _in_plane(frame, away * np.array([ways[name] for name in room])))
-    for index, (name, value) in enumerate(room.items()):
-        node.SetNthControlPointLabel(index, f"{name} {value:.1f} mm" + (" BREACH" if value < 0 else ""))
-    node.SetLocked(True)
-    display = node.GetDisplayNode()
-    dress_markup(display, LANDMARK, 0.1, labels=True)
-    display.SetTextScale(3.6)
-    seen_in(display, seen)
+    node = shown(scene, "walls", "", "Room on each side", case_id=case_id, seen_in=seen)
+    with NodeModify(node.GetDisplayNode()) as display, NodeModify(node):
+        updateMarkupsControlPointsFromArray(node, _in_plane(frame, away * np.array([ways[name] for name in room])))
+        for index, (name, value) in enumerate(room.items()):
+            node.SetNthControlPointLabel(index, f"{name}\n{value:.1f} mm" + ("\nBREACH" if value < 0 else ""))
+        node.SetLocked(True)
+        dress_markup(display, LANDMARK, 0.1, labels=True)
+        display.SetTextScale(3.6)
+        display.GetTextProperty().SetJustificationToCentered()  # else what stands on the right is cut off
+        display.GetTextProperty().SetVerticalJustificationToCentered()
+        seen_in(display, seen)

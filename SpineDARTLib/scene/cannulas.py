@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 from slicer import vtkMRMLScene
-from slicer.util import arrayFromMarkupsControlPoints, updateMarkupsControlPointsFromArray
+from slicer.util import NodeModify, arrayFromMarkupsControlPoints, updateMarkupsControlPointsFromArray
 
 from ..plan.words import needle_name, room_words
-from ..types import Cannula, FittedVertebra, Option, Plan, Risk
+from ..types import SIDES, Cannula, FittedVertebra, Option, Plan, Risk
 from . import shapes
 from .colours import BREACH, SIDE_COLOURS, UNCERTAINTY, Colour, cannula_colour
-from .models import Look, show_model
+from .layout import space_ids
+from .models import Look, dress_markup, seen_in, show_model
 from .nodes import SEPARATOR, joined, keep, kept, node_of, nodes_of, remove, shown
-from .vertebrae import dress_markup
 
 Key = tuple[str, str]
 """Level and side."""
@@ -43,15 +43,14 @@ def show_cannula(scene: vtkMRMLScene, fitted: FittedVertebra, option: Option, ca
     colour = cannula_colour(cannula.side, option.safety, fitted.status.usable)
     bent = cannula.via_mm is not None
     class_name = "vtkMRMLMarkupsCurveNode" if bent else "vtkMRMLMarkupsLineNode"
-    line = shown(scene, "cannula", key, name_of(fitted.level, option), class_name, case_id)
-    changing = line.StartModify()
-    keep(line, _members(fitted.level, cannula))
-    place_line(line, cannula.path_mm, ("entry", "tip"))
-    line.SetDescription(f"{option.words} Not for clinical use.".strip())
-    line.EndModify(changing)
-    dress_markup(line.GetDisplayNode(), colour, 1.6)
-    line.GetDisplayNode().SetVisibility2D(False)
-    line.GetDisplayNode().SetLineThickness(0.2)
+    line = shown(scene, "cannula", key, name_of(fitted.level, option), class_name, case_id, space_ids(scene))
+    with NodeModify(line.GetDisplayNode()) as display, NodeModify(line):
+        keep(line, _members(fitted.level, cannula))
+        place_line(line, cannula.path_mm, ("entry", "tip"))
+        line.SetDescription(f"{option.words} Not for clinical use.".strip())
+        dress_markup(display, colour, 1.6)
+        seen_in(display, space_ids(scene))
+        display.SetLineThickness(0.2)
     _show_tube(scene, key, cannula, colour, case_id)
     _show_uncertainty(scene, key, cannula, option.risk, case_id)
     return line
@@ -59,11 +58,16 @@ def show_cannula(scene: vtkMRMLScene, fitted: FittedVertebra, option: Option, ca
 
 def show_cannulas(scene: vtkMRMLScene, plan: Plan, options: Mapping[str, Option], case_id: str = "") -> None:
     """Show a level's cannulas, side to option; those of other sides go."""
-    for side in ("left", "right"):
-        if side in options:
-            show_cannula(scene, plan.fitted, options[side], case_id)
-        else:
-            hide_cannula(scene, plan.fitted.level, side)
+    for side in SIDES:
+        show_side(scene, plan, side, options.get(side), case_id)
+
+
+def show_side(scene: vtkMRMLScene, plan: Plan, side: str, option: Option | None, case_id: str = "") -> None:
+    """Show a level's cannula of one side as it stands; none when None."""
+    if option is None:
+        hide_cannula(scene, plan.fitted.level, side)
+    else:
+        show_cannula(scene, plan.fitted, option, case_id)
 
 
 def hide_cannula(scene: vtkMRMLScene, level: str, side: str) -> None:
@@ -111,8 +115,9 @@ def move_cannula(scene: vtkMRMLScene, level: str, cannula: Cannula, breach: bool
     line, needle = node_of(scene, "cannula", key), node_of(scene, "tube", key)
     if line is None or needle is None:
         return
-    keep(line, _members(level, cannula))
-    place_line(line, cannula.path_mm, ("entry", "tip"))
+    with NodeModify(line):
+        keep(line, _members(level, cannula))
+        place_line(line, cannula.path_mm, ("entry", "tip"))
     needle.SetAndObservePolyData(_tube_of(cannula))
     colour = colour_while_moving(cannula.side, breach)
     line.GetDisplayNode().SetSelectedColor(*colour)

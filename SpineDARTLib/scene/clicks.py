@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 from slicer import vtkMRMLScene
-from slicer.util import arrayFromMarkupsControlPoints, updateMarkupsControlPointsFromArray
+from slicer.util import NodeModify, arrayFromMarkupsControlPoints, updateMarkupsControlPointsFromArray
 
 from ..geometry.camera import project
 from ..types import View
 from .colours import OUTLINES
 from .layout import slice_node, slot_of
-from .models import seen_in
+from .models import dress_markup, seen_in
 from .nodes import node_of, remove, shown
-from .vertebrae import dress_markup
 from .xrays import on_detector
 
 
@@ -29,19 +28,24 @@ def show_clicks(
     if not clicks_px:
         remove(scene, "clicks", view.name)
         return None
-    node = shown(scene, "clicks", view.name, f"Clicks on {view.name}", case_id=case_id)
+    slot = slot_of(scene, view.name)
+    seen = (slice_node(scene, slot).GetID() if slot else "none",)
+    node = shown(scene, "clicks", view.name, f"Clicks on {view.name}", case_id=case_id, seen_in=seen)
+    with NodeModify(node.GetDisplayNode()) as display, NodeModify(node):
+        _place(node, on_detector(view, np.array(list(clicks_px.values()))), tuple(clicks_px))
+        dress_markup(display, OUTLINES[0], 2.4, labels=True)
+        display.SetGlyphTypeFromString("CrossDot2D")
+        display.SetTextScale(4.0)
+        seen_in(display, seen)
+    return node
+
+
+def _place(node: Any, points_mm: np.ndarray, levels: tuple[str, ...]) -> None:
     node.SetFixedNumberOfControlPoints(False)
-    updateMarkupsControlPointsFromArray(node, on_detector(view, np.array(list(clicks_px.values()))))
-    for index, level in enumerate(clicks_px):
+    updateMarkupsControlPointsFromArray(node, points_mm)
+    for index, level in enumerate(levels):
         node.SetNthControlPointLabel(index, level)
     node.SetFixedNumberOfControlPoints(True)
-    display = node.GetDisplayNode()
-    dress_markup(display, OUTLINES[0], 2.4, labels=True)
-    display.SetGlyphTypeFromString("CrossDot2D")
-    display.SetTextScale(4.0)
-    slot = slot_of(scene, view.name)
-    seen_in(display, (slice_node(scene, slot).GetID(),) if slot else ("none",))
-    return node
 
 
 def read_clicks(scene: vtkMRMLScene, view: View) -> dict[str, tuple[float, float]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..io.markups import BREACH, DOUBTFUL
-from ..types import LEVELS, FittedVertebra, Safety, Status
+from ..plan.words import STATUS_WORDS as WORDS
+from ..types import LEVELS, FittedVertebra, Safety
 
 Colour = tuple[float, float, float]
 
@@ -27,14 +28,7 @@ FRUSTUM: Colour = (0.62, 0.70, 0.80)
 UNCERTAINTY: Colour = (0.80, 0.475, 0.655)
 """Okabe and Ito's purple, which nothing else has."""
 EPIPOLAR: Colour = (0.95, 0.95, 0.95)
-
-WORDS: Mapping[Status, str] = {
-    Status.CONVERGED: "good fit",
-    Status.STEP_LIMIT: "step limit reached",
-    Status.LOW_CONFIDENCE: "low confidence: check",
-    Status.NOT_INITIALISED: "not located",
-    Status.DIVERGED: "fit failed",
-}
+LETTER: Colour = (0.95, 0.95, 0.95)
 
 
 def turn(level: str) -> int:

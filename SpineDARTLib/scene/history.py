@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from slicer.util import updateTableFromArray
 from . import shapes
 from .colours import BONES, turn
 from .models import Look, dress
-from .nodes import joined, name_as, node_of, shown
+from .nodes import finish, joined, name_as, node_of, shown
 
 INDEX = "step"
 MOST_FRAMES = 30
@@ -40,6 +40,14 @@ def show_history(
         frames: step and (n, 3) RAS mm vertices of it; ``frames_of`` says which steps are enough.
         faces: (f, 3).
     """
+    finish(history_steps(scene, level, frames, faces, case_id))
+    return node_of(scene, "history", level)
+
+
+def history_steps(
+    scene: vtkMRMLScene, level: str, frames: Iterable[tuple[int, np.ndarray]], faces: np.ndarray, case_id: str = ""
+) -> Iterator[None]:
+    """``show_history``, a few milliseconds a step; the browser, last, says that it is whole."""
     sequence = shown(scene, "history", level, f"{level} fit history", case_id=case_id)
     sequence.RemoveAllDataNodes()
     sequence.SetIndexName(INDEX)
@@ -49,8 +57,9 @@ def show_history(
         name_as(frame, "replay", level, f"{level} replay", case_id)  # whoever plays it becomes it, name and all
         frame.SetAndObservePolyData(shapes.surface(vertices_mm, faces))
         sequence.SetDataNodeAtValue(frame, str(step))
+        yield
     _show_browser(scene, level, sequence, case_id)
-    return sequence
+    yield
 
 
 def show_replay(scene: vtkMRMLScene, level: str, place: int) -> None:

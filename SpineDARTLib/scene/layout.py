@@ -10,6 +10,7 @@ from slicer.util import updateVTKMatrixFromArray
 
 from ..geometry.camera import project
 from ..types import View
+from .letters import show_letters
 from .nodes import keep, kept, node_of, nodes_of
 from .xrays import detector_to_world, window_to
 
@@ -73,6 +74,14 @@ def view_node(scene: vtkMRMLScene) -> Any:
     return singleton(scene, "vtkMRMLViewNode", THREE_D)
 
 
+def space_ids(scene: vtkMRMLScene) -> tuple[str, ...]:
+    """The ids of all 3D views, ours and the user's."""
+    view_node(scene)
+    found = scene.GetNodesByClass("vtkMRMLViewNode")
+    found.UnRegister(None)
+    return tuple(found.GetItemAsObject(at).GetID() for at in range(found.GetNumberOfItems()))
+
+
 def slot_of(scene: vtkMRMLScene, name: str) -> str:
     """Which of ``SLOTS`` shows a view, "" where none does."""
     volume = node_of(scene, "view", name)
@@ -99,9 +108,9 @@ def slice_node_for(scene: vtkMRMLScene, view: View, slot: str = "", points_mm: n
     node.SetLayoutLabel(view.name)
     aim(node, view, points_mm)
     node.SetSliceVisible(True)
-    node.SetOrientationMarkerType(node.OrientationMarkerTypeAxes)
-    node.SetOrientationMarkerSize(node.OrientationMarkerSizeSmall)
+    node.SetOrientationMarkerType(node.OrientationMarkerTypeNone)  # its red axis would look like a breach
     node.EndModify(changing)
+    show_letters(scene, view, node)
     if volume is not None and points_mm is not None:
         window_to(volume, view, points_mm)
     return node

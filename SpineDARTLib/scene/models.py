@@ -9,7 +9,7 @@ from typing import Any
 from slicer import vtkMRMLScene
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-from .colours import Colour
+from .colours import OUTLINES, Colour
 from .nodes import shown
 
 
@@ -67,3 +67,17 @@ def seen_in(display: Any, view_ids: Sequence[str]) -> None:
     display.RemoveAllViewNodeIDs()
     for view_id in view_ids:
         display.AddViewNodeID(view_id)
+
+
+def dress_markup(display: Any, colour: Colour, size: float, labels: bool = False) -> None:
+    """A markup in one colour, whether picked or not, its points as large as ``size`` percent of the view."""
+    changing = display.StartModify()
+    display.SetColor(*colour)
+    display.SetSelectedColor(*colour)
+    display.SetActiveColor(*OUTLINES[0])
+    display.SetUseGlyphScale(True)
+    display.SetGlyphScale(size)
+    display.SetPointLabelsVisibility(labels)
+    display.SetPropertiesLabelVisibility(False)
+    display.SetSnapMode(display.SnapModeUnconstrained)  # else a tip that is dragged in 3D jumps onto the bone's surface
+    display.EndModify(changing)

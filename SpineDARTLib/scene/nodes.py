@@ -6,7 +6,8 @@ A user's own nodes have neither, and are never touched.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from slicer import vtkMRMLNode, vtkMRMLScene, vtkMRMLSubjectHierarchyConstants, vtkMRMLSubjectHierarchyNode
@@ -20,7 +21,7 @@ SEPARATOR = "|"
 QUIET = (
     "beam", "clearance colours", "outline border", "outline", "marks", "names", "band border", "band",
     "projected cannula", "epipolar line border", "epipolar line", "section", "section outline", "section ring",
-    "section room", "walls", "loss series", "plan", "state",
+    "section room", "walls", "loss series", "plan", "state", "letters",
 )  # fmt: skip
 """Roles that no list of nodes need show: they follow the others."""
 
@@ -44,6 +45,7 @@ ROLES: Mapping[str, str] = {
     "epipolar line border": "vtkMRMLModelNode",
     "epipolar line": "vtkMRMLModelNode",
     "clicks": "vtkMRMLMarkupsFiducialNode",
+    "letters": "vtkMRMLMarkupsFiducialNode",
     "section": "vtkMRMLModelNode",
     "section outline": "vtkMRMLModelNode",
     "section ring": "vtkMRMLModelNode",
@@ -81,12 +83,21 @@ def node_of(scene: vtkMRMLScene, role: str, key: str = "") -> Any | None:
     return next((node for node in nodes_of(scene, role) if (node.GetAttribute(KEY) or "") == key), None)
 
 
-def shown(scene: vtkMRMLScene, role: str, key: str, name: str, class_name: str = "", case_id: str = "") -> Any:
+def shown(
+    scene: vtkMRMLScene,
+    role: str,
+    key: str,
+    name: str,
+    class_name: str = "",
+    case_id: str = "",
+    seen_in: Sequence[str] = (),
+) -> Any:
     """The node of a role and a key, made where there is none, with that name and its display nodes.
 
     Args:
         class_name: which class of the role's, where there are several; a node of another one is replaced.
         case_id: kept as it is when blank.
+        seen_in: ids of the views that show a new markup: the others need not get ready for it, which takes them long.
     """
     class_name = class_name or ROLES[role]
     node = node_of(scene, role, key)
@@ -94,12 +105,14 @@ def shown(scene: vtkMRMLScene, role: str, key: str, name: str, class_name: str =
         forget(scene, node)
         node = None
     if node is None:
-        return _new(scene, role, key, name, class_name, case_id)
+        return _new(scene, role, key, name, class_name, case_id, seen_in)
     name_as(node, role, key, name, case_id)
     return node
 
 
-def _new(scene: vtkMRMLScene, role: str, key: str, name: str, class_name: str, case_id: str) -> Any:
+def _new(
+    scene: vtkMRMLScene, role: str, key: str, name: str, class_name: str, case_id: str, seen_in: Sequence[str]
+) -> Any:
     """A node that is ours before anybody hears of it: Slicer lists a node in the moment that it is added."""
     node = scene.CreateNodeByClass(class_name)
     node.UnRegister(None)
@@ -107,10 +120,24 @@ def _new(scene: vtkMRMLScene, role: str, key: str, name: str, class_name: str, c
     if role in QUIET:
         node.SetHideFromEditors(True)
         node.SetAttribute(EXCLUDE, "1")
+    if seen_in and node.IsA("vtkMRMLMarkupsNode"):
+        _display_in(scene, node, seen_in)
     scene.AddNode(node)
     if node.IsA("vtkMRMLDisplayableNode"):
         node.CreateDefaultDisplayNodes()
     return node
+
+
+def _display_in(scene: vtkMRMLScene, node: Any, view_ids: Sequence[str]) -> None:
+    """Give a markup that is not in the scene yet a display of some views only; later, every view has a widget of it,
+    at 5 ms each."""
+    points = node.IsA("vtkMRMLMarkupsFiducialNode")
+    display = scene.CreateNodeByClass("vtkMRMLMarkupsFiducialDisplayNode" if points else "vtkMRMLMarkupsDisplayNode")
+    display.UnRegister(None)
+    for view_id in view_ids:
+        display.AddViewNodeID(view_id)
+    scene.AddNode(display)
+    node.SetAndObserveDisplayNodeID(display.GetID())
 
 
 def name_as(node: vtkMRMLNode, role: str, key: str, name: str, case_id: str = "") -> None:
@@ -168,3 +195,8 @@ def forget(scene: vtkMRMLScene, node: Any) -> None:
     for one in (node, *hangers):
         if one is not None and scene.IsNodePresent(one):
             scene.RemoveNode(one)
+
+
+def finish(steps: Iterable[None]) -> None:
+    """Take all steps of something at once."""
+    deque(steps, maxlen=0)

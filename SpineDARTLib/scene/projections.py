@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 from slicer import vtkMRMLScene
-from slicer.util import updateMarkupsControlPointsFromArray
+from slicer.util import NodeModify, updateMarkupsControlPointsFromArray
 
 from ..geometry.camera import project, rays
-from ..types import Cannula, Option, Plan, View
+from ..types import SIDES, Cannula, Option, Plan, View
 from . import shapes
 from .cannulas import colour_while_moving, place_line, smooth_path
 from .colours import EPIPOLAR, LANDMARK, OUTLINES, Colour, cannula_colour, turn
 from .layout import SLOTS, slice_node, slot_of, view_node
-from .models import Look, seen_in, show_model
+from .models import Look, dress_markup, seen_in, show_model
 from .nodes import joined, keep, kept, node_of, nodes_of, remove, shown
 from .silhouettes import silhouette
-from .vertebrae import dress_markup
 from .xrays import on_detector
 
 OUTLINE_WIDTH = 2.0
@@ -51,6 +50,13 @@ def show_projections(
     scene: vtkMRMLScene, view: View, plan: Plan, options: Mapping[str, Option], case_id: str = ""
 ) -> None:
     """Show on one X-ray a level's outline, pedicle rims, landmarks, name and cannulas (side to option)."""
+    show_shadow(scene, view, plan, case_id)
+    for side in SIDES:
+        show_projected_option(scene, view, plan, side, options.get(side), case_id)
+
+
+def show_shadow(scene: vtkMRMLScene, view: View, plan: Plan, case_id: str = "") -> None:
+    """Show on one X-ray a level's outline, pedicle rims, landmarks and name; nothing of a plan without a surface."""
     level = plan.fitted.level
     if plan.vertices_mm is None or plan.faces is None:
         remove_projections(scene, view, level)
@@ -59,14 +65,18 @@ def show_projections(
     show_outline(scene, view, level, plan.vertices_mm, plan.faces, rims, plan.fitted.status.usable, case_id)
     _show_marks(scene, view, level, list(plan.landmarks_mm.values()), case_id)
     _show_name(scene, view, level, plan, case_id)
-    for side in ("left", "right"):
-        if side in options:
-            option = options[side]
-            colour = cannula_colour(side, option.safety, plan.fitted.status.usable)
-            breach = option.safety.clearance_mm < 0.0
-            show_projected_cannula(scene, view, level, option.cannula, colour, breach, case_id)
-        else:
-            remove_projected_cannula(scene, view, level, side)
+
+
+def show_projected_option(
+    scene: vtkMRMLScene, view: View, plan: Plan, side: str, option: Option | None, case_id: str = ""
+) -> None:
+    """Show on one X-ray a level's cannula of one side as it stands; none when None."""
+    level, usable = plan.fitted.level, plan.fitted.status.usable
+    if option is None or plan.vertices_mm is None:
+        remove_projected_cannula(scene, view, level, side)
+        return
+    colour, breach = cannula_colour(side, option.safety, usable), option.safety.clearance_mm < 0.0
+    show_projected_cannula(scene, view, level, option.cannula, colour, breach, case_id)
 
 
 def show_outline(
@@ -99,7 +109,7 @@ def _show_lines(
 ) -> Any:
     """Show lines on a view over a dark border, which is seen on bone and on air alike; gives the model of the lines."""
     seen = _seen_by(scene, view)
-    border = Look(BORDER, BORDER_OPACITY, BORDER_WIDTH, False, seen[:-1] or ("none",), True)
+    border = Look(BORDER, BORDER_OPACITY, BORDER_WIDTH, False, _xray_only(scene, view), True)
     show_model(scene, f"{role} border", key, f"{name}, border", shape, border, case_id)
     return show_model(scene, role, key, name, shape, Look(colour, 1.0, OUTLINE_WIDTH, False, seen, True), case_id)
 
@@ -122,6 +132,11 @@ def _seen_by(scene: vtkMRMLScene, view: View) -> tuple[str, ...]:
     return (*((slice_node(scene, slot).GetID(),) if slot else ()), view_node(scene).GetID())
 
 
+def _xray_only(scene: vtkMRMLScene, view: View) -> tuple[str, ...]:
+    """The id of the view that shows an X-ray; of none where none does."""
+    return _seen_by(scene, view)[:-1] or ("none",)
+
+
 def _show_marks(scene: vtkMRMLScene, view: View, level: str, points: Sequence[np.ndarray], case_id: str) -> None:
     """A small upright cross at every landmark."""
     finite = np.array([point for point in points if np.isfinite(point).all()]).reshape(-1, 3)
@@ -138,14 +153,16 @@ def _show_name(scene: vtkMRMLScene, view: View, level: str, plan: Plan, case_id:
     assert plan.vertices_mm is not None
     pixels = project(plan.vertices_mm, view)
     edge = np.array([pixels[:, 0].max() + 6.0 / view.pixel_spacing_mm[1], pixels[:, 1].mean()])
-    node = shown(scene, "names", joined(view.name, level), f"{level} name on {view.name}", case_id=case_id)
-    updateMarkupsControlPointsFromArray(node, on_view(view, edge[None]) + BEFORE_MM * view.axis)
-    node.SetNthControlPointLabel(0, level if plan.fitted.status.usable else f"{level} ?")
-    node.SetLocked(True)
-    display = node.GetDisplayNode()
-    dress_markup(display, OUTLINES[turn(level)], 0.1, labels=True)
-    display.SetTextScale(4.0)
-    seen_in(display, _seen_by(scene, view)[:-1])
+    seen = _xray_only(scene, view)
+    name = f"{level} name on {view.name}"
+    node = shown(scene, "names", joined(view.name, level), name, case_id=case_id, seen_in=seen)
+    with NodeModify(node.GetDisplayNode()) as display, NodeModify(node):
+        updateMarkupsControlPointsFromArray(node, on_view(view, edge[None]) + BEFORE_MM * view.axis)
+        node.SetNthControlPointLabel(0, level if plan.fitted.status.usable else f"{level} ?")
+        node.SetLocked(True)
+        dress_markup(display, OUTLINES[turn(level)], 0.1, labels=True)
+        display.SetTextScale(4.0)
+        seen_in(display, seen)
 
 
 def show_projected_cannula(
@@ -162,15 +179,16 @@ def show_projected_cannula(
     name = f"{level} {cannula.side} on {view.name}"
     _show_lines(scene, view, "band", key, f"{name}, thickness", _band(view, cannula), colour, case_id)
     class_name = "vtkMRMLMarkupsLineNode" if cannula.via_mm is None else "vtkMRMLMarkupsCurveNode"
-    line = shown(scene, "projected cannula", key, name, class_name, case_id)
-    keep(line, {"view": view.name, "level": level, "side": cannula.side})
-    place_line(line, _path_on(view, cannula), _words(cannula, breach))
-    display = line.GetDisplayNode()
-    dress_markup(display, colour, 1.2, labels=True)
-    display.SetTextScale(3.4)
-    display.SetCurveLineSizeMode(display.UseLineThickness)
-    display.SetLineThickness(0.12)
-    seen_in(display, _seen_by(scene, view)[:1] if slot_of(scene, view.name) else ("none",))
+    seen = _xray_only(scene, view)
+    line = shown(scene, "projected cannula", key, name, class_name, case_id, seen)
+    with NodeModify(line.GetDisplayNode()) as display, NodeModify(line):
+        keep(line, {"view": view.name, "level": level, "side": cannula.side})
+        place_line(line, _path_on(view, cannula), _words(cannula, breach))
+        dress_markup(display, colour, 1.2, labels=True)
+        display.SetTextScale(3.4)
+        display.SetCurveLineSizeMode(display.UseLineThickness)
+        display.SetLineThickness(0.12)
+        seen_in(display, seen)
     return line
 
 
@@ -203,7 +221,8 @@ def move_projected_cannula(scene: vtkMRMLScene, view: View, level: str, cannula:
     line, band, border = (node_of(scene, role, key) for role in ("projected cannula", "band", "band border"))
     if line is None or band is None or border is None:
         return
-    place_line(line, _path_on(view, cannula), _words(cannula, breach))
+    with NodeModify(line):
+        place_line(line, _path_on(view, cannula), _words(cannula, breach))
     shape = _band(view, cannula)
     band.SetAndObservePolyData(shape)
     border.SetAndObservePolyData(shape)

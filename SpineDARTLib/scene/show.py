@@ -3,25 +3,26 @@ selection. Each may be called again: what stands there is changed, nothing is sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from slicer import vtkMRMLScene
 
-from ..types import Cannula, Case, Option, Plan, Seed, View
+from ..types import SIDES, Cannula, Case, Option, Plan, Seed, View
 from .barrel import hide_barrel, show_barrel
-from .cannulas import cannula_keys, hide_cannula, move_cannula, show_cannulas
+from .cannulas import cannula_keys, hide_cannula, move_cannula, show_side
 from .clear import clear_level
 from .clicks import read_clicks, show_clicks
 from .folders import tidy
 from .highlight import highlight
 from .layout import SLOTS, slice_node_for
-from .nodes import node_of
+from .nodes import finish, node_of
 from .projections import (
     move_projected_cannula,
     remove_projected_cannula,
     show_outline,
-    show_projections,
+    show_projected_option,
+    show_shadow,
 )
 from .vertebrae import chosen, show_vertebra, update_vertebra
 from .xrays import show_views
@@ -38,10 +39,14 @@ def show_case(scene: vtkMRMLScene, case: Case) -> None:
 
 def show_seeds(scene: vtkMRMLScene, views: Sequence[View], seeds: Sequence[Seed], case_id: str = "") -> None:
     """Show where vertebrae were clicked, on every view; those that have a plan show their outline instead."""
-    waiting = [seed for seed in seeds if node_of(scene, "vertebra", seed.level) is None]
     for view in views:
-        clicks = {seed.level: seed.clicks_px[view.name] for seed in waiting if view.name in seed.clicks_px}
-        show_clicks(scene, view, clicks, case_id)
+        show_clicks(scene, view, waiting_clicks(scene, view, seeds), case_id)
+
+
+def waiting_clicks(scene: vtkMRMLScene, view: View, seeds: Sequence[Seed]) -> dict[str, tuple[float, float]]:
+    """Level to (u, v) of the clicks on a view whose vertebra is not shown yet."""
+    waiting = [seed for seed in seeds if node_of(scene, "vertebra", seed.level) is None]
+    return {seed.level: seed.clicks_px[view.name] for seed in waiting if view.name in seed.clicks_px}
 
 
 def show_fitting(
@@ -53,13 +58,24 @@ def show_fitting(
     case_id: str = "",
 ) -> None:
     """Show where a fit that runs has a vertebra, (n, 3) RAS mm and (f, 3): in 3D and as outlines. No cannulas yet."""
+    finish(fitting_steps(scene, views, level, vertices_mm, faces, case_id))
+
+
+def fitting_steps(
+    scene: vtkMRMLScene, views: Sequence[View], level: str, vertices_mm: np.ndarray, faces: np.ndarray, case_id: str
+) -> Iterator[None]:
+    """``show_fitting``, a few milliseconds a step."""
     for side in (side for known, side in cannula_keys(scene) if known == level):
-        hide_cannula(scene, level, side)
         for view in views:
             remove_projected_cannula(scene, view, level, side)
+            yield
+        hide_cannula(scene, level, side)
+        yield
     update_vertebra(scene, level, vertices_mm, faces, case_id)
+    yield
     for view in views:
         show_outline(scene, view, level, vertices_mm, faces, case_id=case_id)
+        yield
 
 
 def show_plan(
@@ -75,17 +91,40 @@ def show_plan(
         options: side to the cannula as it stands in the review; the recommended ones when None.
     """
     level = plan.fitted.level
-    if options is None:
-        options = chosen(plan)
-    if plan.vertices_mm is None:
-        clear_level(scene, level)
-        return
-    show_vertebra(scene, plan, options, case_id)
-    show_cannulas(scene, plan, options, case_id)
+    finish(plan_steps(scene, views, plan, chosen(plan) if options is None else options, case_id))
     for view in views:
-        show_projections(scene, view, plan, options, case_id)
         clicks = {known: click for known, click in read_clicks(scene, view).items() if known != level}
         show_clicks(scene, view, clicks, case_id)
+
+
+def plan_steps(
+    scene: vtkMRMLScene,
+    views: Sequence[View],
+    plan: Plan,
+    options: Mapping[str, Option],
+    case_id: str,
+    sides: Collection[str] | None = None,
+) -> Iterator[None]:
+    """``show_plan``, a few milliseconds a step, all but the clicks.
+
+    Args:
+        sides: only these sides' cannulas stand elsewhere than they are shown; all is new when None.
+    """
+    if plan.vertices_mm is None:
+        clear_level(scene, plan.fitted.level)
+        yield
+        return
+    for view in views if sides is None else ():
+        show_shadow(scene, view, plan, case_id)
+        yield
+    show_vertebra(scene, plan, options, case_id)
+    yield
+    for side in SIDES if sides is None else sides:
+        show_side(scene, plan, side, options.get(side), case_id)
+        yield
+        for view in views:
+            show_projected_option(scene, view, plan, side, options.get(side), case_id)
+            yield
 
 
 def show_plans(

@@ -54,10 +54,15 @@ def read_plans(scene: vtkMRMLScene, case_id: str | None = None) -> dict[str, Pla
     Raises:
         InputError: a plan that was changed by hand or cut short.
     """
-    return {key_of(node): _read_plan(node.GetText() or "", key_of(node)) for node in nodes_of(scene, "plan", case_id)}
+    return {key_of(node): read_plan(node.GetText() or "", key_of(node)) for node in nodes_of(scene, "plan", case_id)}
 
 
-def _read_plan(text: str, level: str) -> Plan:
+def read_plan(text: str, level: str) -> Plan:
+    """A level's plan of the text that was kept of it.
+
+    Raises:
+        InputError: it was changed by hand or cut short.
+    """
     try:
         plan = from_text(text)
     except ValueError as error:
@@ -88,11 +93,15 @@ def write_bundle(scene: vtkMRMLScene, path: Path | str) -> None:
         raise InputError(path, "", _said(messages) or "nothing written", ROOM)
 
 
-def read_bundle(scene: vtkMRMLScene, path: Path | str) -> None:
+def read_bundle(scene: vtkMRMLScene, path: Path | str) -> str:
     """Replace the scene by a saved one.
 
+    Returns:
+        What of it could not be read, the rest being there; "" mostly.
+
     Raises:
-        InputError: there is none, or it is no whole one; the scene then stays as it is.
+        InputError: there is none, or the file itself is damaged; the scene then stays as it is. Or nothing of ours is
+            in it that can be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -101,8 +110,11 @@ def read_bundle(scene: vtkMRMLScene, path: Path | str) -> None:
     if fault:
         raise InputError(path, "", fault, WHOLE)
     messages = vtkMRMLMessageCollection()
-    if not scene.ReadFromMRB(str(path), True, messages):
-        raise InputError(path, "", _said(messages) or "a broken file", WHOLE)
+    whole = scene.ReadFromMRB(str(path), True, messages)
+    words = "" if whole else _said(messages) or "a broken file"
+    if words and not nodes_of(scene):
+        raise InputError(path, "", words, WHOLE)
+    return words
 
 
 def _fault(path: Path) -> str:

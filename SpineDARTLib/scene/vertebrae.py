@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 from slicer import vtkMRMLScene
-from slicer.util import updateMarkupsControlPointsFromArray
+from slicer.util import NodeModify, updateMarkupsControlPointsFromArray
 
 from ..io.cannulas import recommended
 from ..plan.words import room_words
 from ..types import Option, Plan
 from . import shapes
-from .colours import BONES, BREACH, LANDMARK, OUTLINES, turn, vertebra_name
-from .models import Look, show_model
+from .colours import BONES, BREACH, LANDMARK, turn, vertebra_name
+from .layout import space_ids
+from .models import Look, dress_markup, seen_in, show_model
 from .nodes import keep, kept, node_of, nodes_of, remove, shown
 
 SCALAR = "clearance_mm"
@@ -195,23 +196,12 @@ def _show_landmarks(scene: vtkMRMLScene, plan: Plan, case_id: str) -> None:
     if not marks:
         remove(scene, "landmarks", level)
         return
-    node = shown(scene, "landmarks", level, f"{level} landmarks", case_id=case_id)
-    updateMarkupsControlPointsFromArray(node, np.stack(list(marks.values())))
-    for index, name in enumerate(marks):
-        node.SetNthControlPointLabel(index, name.replace("_", " "))
-    node.SetLocked(True)
-    dress_markup(node.GetDisplayNode(), LANDMARK, 1.4)
-    node.GetDisplayNode().SetVisibility2D(False)
-
-
-def dress_markup(display: Any, colour: tuple[float, float, float], size: float, labels: bool = False) -> None:
-    """A markup in one colour, whether picked or not, its points as large as ``size`` percent of the view."""
-    changing = display.StartModify()
-    display.SetColor(*colour)
-    display.SetSelectedColor(*colour)
-    display.SetActiveColor(*OUTLINES[0])
-    display.SetUseGlyphScale(True)
-    display.SetGlyphScale(size)
-    display.SetPointLabelsVisibility(labels)
-    display.SetPropertiesLabelVisibility(False)
-    display.EndModify(changing)
+    seen = space_ids(scene)
+    node = shown(scene, "landmarks", level, f"{level} landmarks", case_id=case_id, seen_in=seen)
+    with NodeModify(node.GetDisplayNode()) as display, NodeModify(node):
+        updateMarkupsControlPointsFromArray(node, np.stack(list(marks.values())))
+        for index, name in enumerate(marks):
+            node.SetNthControlPointLabel(index, name.replace("_", " "))
+        node.SetLocked(True)
+        dress_markup(display, LANDMARK, 1.4)
+        seen_in(display, seen)

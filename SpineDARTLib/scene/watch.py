@@ -1,4 +1,4 @@
-"""Hands on the cannulas: tells when somebody drags an end, in 3D or on an X-ray, and when they let go.
+"""Hands on the cannulas and clicks: tells when somebody drags an end, in 3D or on an X-ray, and when they let go.
 
     start of interaction -> point moved (again and again) -> end of interaction
 
@@ -17,11 +17,14 @@ from slicer.util import arrayFromMarkupsControlPoints
 
 from ..types import View
 from .cannulas import read_cannulas
-from .nodes import kept, nodes_of
+from .clicks import read_clicks
+from .nodes import ROLE, kept, key_of, nodes_of
 from .projections import drag_in_view, pixel_of
 
 Dragged = Callable[[str, str, str, np.ndarray], None]
 """Level, side, "entry" | "target", (3,) RAS mm."""
+Clicked = Callable[[str, str, float, float], None]
+"""View, level, u, v."""
 Released = Callable[[str, str], None]
 """Level, side."""
 
@@ -36,12 +39,19 @@ class Watch:
         dragged: called with every move, while it goes on.
         released: called once at its end.
         started: called once at its beginning.
+        clicked: called with every click on that X-ray, when one of them was moved.
     """
 
     def __init__(
-        self, scene: vtkMRMLScene, dragged: Dragged, released: Released, started: Released = lambda level, side: None
+        self,
+        scene: vtkMRMLScene,
+        dragged: Dragged,
+        released: Released,
+        started: Released = lambda level, side: None,
+        clicked: Clicked = lambda view, level, u, v: None,
     ) -> None:
         self._scene, self._dragged, self._released, self._started = scene, dragged, released, started
+        self._clicked = clicked
         self._views: dict[str, View] = {}
         self._observed: dict[str, tuple[Any, list[int]]] = {}
         self._held: dict[str, np.ndarray] = {}
@@ -50,9 +60,8 @@ class Watch:
     def update(self, views: Sequence[View]) -> None:
         """Observe the lines that there are now; those that are gone no longer."""
         self._views = {view.name: view for view in views}
-        lines = {
-            line.GetID(): line for role in ("cannula", "projected cannula") for line in nodes_of(self._scene, role)
-        }
+        roles = ("cannula", "projected cannula", "clicks")
+        lines = {line.GetID(): line for role in roles for line in nodes_of(self._scene, role)}
         for gone in set(self._observed) - set(lines):
             self._forget(gone)
         for number, line in lines.items():
@@ -65,6 +74,8 @@ class Watch:
             self._forget(number)
 
     def _observe(self, line: Any) -> list[int]:
+        if line.GetAttribute(ROLE) == "clicks":
+            return [line.AddObserver(vtkMRMLMarkupsNode.PointEndInteractionEvent, self._end_of_click)]
         return [
             line.AddObserver(vtkMRMLMarkupsNode.PointStartInteractionEvent, self._start),
             line.AddObserver(vtkMRMLMarkupsNode.PointModifiedEvent, self._move),
@@ -113,3 +124,9 @@ class Watch:
         if self._held.pop(line.GetID(), None) is not None:
             known = kept(line)
             self._released(known["level"], known["side"])
+
+    def _end_of_click(self, node: Any, _event: str) -> None:
+        view = self._views.get(key_of(node))
+        if view is not None:
+            for level, (u, v) in read_clicks(self._scene, view).items():
+                self._clicked(view.name, level, u, v)

@@ -18,7 +18,7 @@ from ..types import View
 from . import shapes
 from .colours import FRUSTUM
 from .models import Look, show_model
-from .nodes import keep, kept, node_of, nodes_of, shown
+from .nodes import keep, kept, key_of, node_of, nodes_of, shown
 
 PERCENTILES = (2.0, 99.7)
 """Grey levels from black to white: almost all of what is looked at."""
@@ -135,8 +135,12 @@ def read_views(scene: vtkMRMLScene, case_id: str | None = None) -> tuple[View, .
     Raises:
         InputError: an X-ray of ours that has lost its image or its camera.
     """
-    volumes = sorted(nodes_of(scene, "view", case_id), key=lambda volume: kept(volume).get("order", 0))
-    return tuple(_read_view(volume) for volume in volumes)
+    return tuple(read_view(volume) for volume in view_nodes(scene, case_id))
+
+
+def view_nodes(scene: vtkMRMLScene, case_id: str | None = None) -> list[Any]:
+    """The volumes of the X-rays, in their order."""
+    return sorted(nodes_of(scene, "view", case_id), key=lambda volume: kept(volume).get("order", 0))
 
 
 def view_named(scene: vtkMRMLScene, name: str) -> View:
@@ -147,12 +151,17 @@ def view_named(scene: vtkMRMLScene, name: str) -> View:
     """
     volume = node_of(scene, "view", name)
     if volume is None:
-        known = ", ".join(kept(one)["name"] for one in nodes_of(scene, "view"))
+        known = ", ".join(key_of(one) for one in nodes_of(scene, "view"))
         raise InputError("the scene", "X-ray", name, f"one of its X-rays ({known or 'there is none'})")
-    return _read_view(volume)
+    return read_view(volume)
 
 
-def _read_view(volume: Any) -> View:
+def read_view(volume: Any) -> View:
+    """The view that a volume of ours shows.
+
+    Raises:
+        InputError: it has lost its image or its camera.
+    """
     known = kept(volume)
     if volume.GetImageData() is None or "intrinsics" not in known:
         lost = "image" if "intrinsics" in known else "camera"

@@ -53,7 +53,16 @@ for line in sys.stdin:
                 losses={"image": 1.0 / (step + 1)}, losses_by_level={}, vertebrae=levels)
         if manner == "hangs":
             continue
+        if manner == "fills the disk":
+            words = "OSError: [Errno 28] No space left on device: '" + request["out"] + "/L3.stl'"
+            say(id=request["id"], event="failed", kind="internal", message=words)
+            continue
         shutil.copytree(plan, request["out"])
+        if manner == "draws residuals":
+            from PIL import Image
+            os.mkdir(request["out"] + "/inspect")
+            for view in ("AP", "LAT"):
+                Image.new("RGB", (26, 26), "gray").save(request["out"] + "/inspect/residual_L3_" + view + ".png")
         say(id=request["id"], event="done", seconds=6.4, out=request["out"], vertebrae=[])
 """
 """As ``SpineDARTLib.worker`` speaks; copies a plan folder where the real one fits."""

@@ -18,6 +18,13 @@ def inventory_path() -> Path:
     return folder / "slicer-api" / "inventory.json"
 
 
+BESIDE: dict[str, Any] = {
+    "QDropEvent": {"members": ["acceptProposedAction", "ignore", "mimeData", "proposedAction"], "also": "QEvent"},
+}
+"""Not among the classes that the inventory was read for, but used by Slicer's own DICOM module in every desktop Slicer
+(``DICOMLoadingByDragAndDropEventFilter`` in Modules/Scripted/DICOM): what an event filter is handed for a drop."""
+
+
 class Offered:
     """One class of the inventory: what PythonQt shows of it, with what ``also`` points to."""
 
@@ -41,6 +48,7 @@ class Inventory:
 
     def __init__(self, path: Path) -> None:
         self.raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self.raw["qt"] = {**BESIDE, **self.raw["qt"]}
         self._known: dict[str, Offered] = {}
 
     def offered(self, name: str) -> Offered:

@@ -28,7 +28,7 @@ def test_at_first_only_a_case_can_be_opened_and_everything_else_says_why(session
 def test_every_control_of_the_logic_has_a_widget_with_help(session: Any) -> None:
     from SpineDARTLib.panel.steps import steps
 
-    elsewhere = {"close", "geometry", "matrix", "polarity", "mirror", "remove_view", "drag", "settings"}
+    elsewhere = {"close", "geometry", "matrix", "polarity", "mirror", "remove_view", "frame", "drag", "settings"}
     elsewhere |= {"residual", "session_undo", "session_pause", "session_end"}
     for step in steps(session.presenter.state):
         for name in set(step.controls) - elsewhere:
@@ -68,6 +68,7 @@ def test_from_sample_to_exported_grades(fitted: Any, tmp_path: Path, monkeypatch
     monkeypatch.setattr("SpineDARTPanel.ask.folder", lambda *_: str(tmp_path / "plan"))
     fitted.press("Export", "grades")
     fitted.press("Export", "plan")
+    fitted.wait(lambda: not presenter._background.busy)
     rows = list(csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["level"], row["side"], row["grade"], row["rater"]) for row in rows] == [
         ("L3", "left", "2", "AB"),
@@ -112,8 +113,11 @@ def test_a_worker_that_dies_is_reported_and_started_again(located: Any) -> None:
     located.press("Fit", "fit_all")
     located.wait(lambda: located.presenter.state.attention)
     located.process(0.1)
-    assert "were not fitted" in located.panel._message.text
     assert "Killed" in located.panel._message.text
+    assert "L2, L3, L4 are fitted once more, each alone" in located.panel._message.text
+    located.wait(lambda: not any(job.open for job in located.presenter.state.jobs.values()))
+    located.process(0.1)
+    assert "was not fitted" in located.panel._message.text
     assert located.control("Fit", "fit_all").enabled
     located.press("Fit", "fit_all")
     located.wait(lambda: any(job.share > 0 for job in located.presenter.state.jobs.values() if job.open))

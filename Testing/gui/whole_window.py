@@ -60,7 +60,7 @@ class WholeWindow:
         font.setPixelSize(14)
         font.setBold(True)
         painter.setFont(font)
-        painter.drawText(corner + QtCore.QPoint(10, 22), text or self._titles[at])
+        painter.drawText(corner + QtCore.QPoint(VIEW[0] // 2 - 20, 22), text or self._titles[at])
 
     def _look_at_selected(self) -> None:
         """From behind, above and the left, as an operator stands."""

@@ -9,53 +9,28 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless, XRayAngiographicImageStorage, generate_uid
+from pydicom.dataset import Dataset
+from pydicom.uid import RLELossless
 
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.dicom import dicom_polarity
 from SpineDARTLib.io.image import read_image
-
-
-def frames(count: int = 5) -> np.ndarray:
-    """(count, 32, 48) uint16, each frame its own ramp."""
-    rows, columns = np.indices((32, 48))
-    return np.stack([100 + 40 * rows + 7 * columns + 1000 * index for index in range(count)]).astype(np.uint16)
-
-
-def write_dicom(path: Path, pixels: np.ndarray, **tags: Any) -> Path:
-    """A minimal XA file."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = XRayAngiographicImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    dataset.Modality, dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "XA", "MONOCHROME2", 1
-    dataset.Rows, dataset.Columns = pixels.shape[-2:]
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
-    if pixels.ndim == 3:
-        dataset.NumberOfFrames = len(pixels)
-    dataset.PixelData = pixels.tobytes()
-    for keyword, value in tags.items():
-        setattr(dataset, keyword, value)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
+from Testing.io.dicoms import gradient, write_xray
 
 
 def test_frame_choice(tmp_path: Path):
-    path = write_dicom(tmp_path / "run", frames())
-    np.testing.assert_array_equal(read_image(path)[0], frames()[2])
-    np.testing.assert_array_equal(read_image(path, 4)[0], frames()[4])
+    path = write_xray(tmp_path / "run", gradient(5))
+    np.testing.assert_array_equal(read_image(path)[0], gradient(5)[2])
+    np.testing.assert_array_equal(read_image(path, 4)[0], gradient(5)[4])
     with pytest.raises(InputError, match="frame: got 5; expected a frame from 0 to 4"):
         read_image(path, 5)
-    path = write_dicom(tmp_path / "run.dcm", frames(), RepresentativeFrameNumber=4)
-    np.testing.assert_array_equal(read_image(path)[0], frames()[3])
+    path = write_xray(tmp_path / "run.dcm", gradient(5), RepresentativeFrameNumber=4)
+    np.testing.assert_array_equal(read_image(path)[0], gradient(5)[3])
 
 
 def test_single_frame_with_rescale(tmp_path: Path):
-    path = write_dicom(tmp_path / "a.dcm", frames(1)[0], RescaleSlope=2.0, RescaleIntercept=-30.0)
-    np.testing.assert_array_equal(read_image(path)[0], 2.0 * frames(1)[0] - 30.0)
+    path = write_xray(tmp_path / "a.dcm", gradient(), RescaleSlope=2.0, RescaleIntercept=-30.0)
+    np.testing.assert_array_equal(read_image(path)[0], 2.0 * gradient() - 30.0)
 
 
 @pytest.mark.parametrize(
@@ -94,20 +69,20 @@ def test_polarity_of_an_enhanced_object():
 
 
 def test_logarithmic_images_become_counts(tmp_path: Path):
-    array, polarity = read_image(write_dicom(tmp_path / "a.dcm", frames(1)[0], PixelIntensityRelationship="LOG"))
+    array, polarity = read_image(write_xray(tmp_path / "a.dcm", gradient(), PixelIntensityRelationship="LOG"))
     assert polarity == "bone-dark"
-    assert np.corrcoef(np.log(array).ravel(), frames(1)[0].ravel())[0, 1] > 1 - 1e-6
+    assert np.corrcoef(np.log(array).ravel(), gradient().ravel())[0, 1] > 1 - 1e-6
 
 
 def test_padding_is_no_picture(tmp_path: Path):
-    pixels = frames(1)[0].copy()
+    pixels = gradient().copy()
     pixels[:, :10] = 60000
-    dataset = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", pixels))
+    dataset = pydicom.dcmread(write_xray(tmp_path / "a.dcm", pixels))
     dataset.add_new("PixelPaddingValue", "US", 60000)
     dataset.save_as(tmp_path / "a.dcm")
     array = read_image(tmp_path / "a.dcm")[0]
-    assert array.max() == frames(1)[0].max()
-    assert (array[:, :10] == np.median(frames(1)[0][:, 10:])).all()
+    assert array.max() == gradient().max()
+    assert (array[:, :10] == np.median(gradient()[:, 10:])).all()
 
 
 @pytest.mark.parametrize(
@@ -119,11 +94,11 @@ def test_padding_is_no_picture(tmp_path: Path):
 )
 def test_files_without_a_usable_picture(tmp_path: Path, tags: dict[str, Any], message: str):
     with pytest.raises(InputError, match=message):
-        read_image(write_dicom(tmp_path / "a.dcm", frames(1)[0], **tags))
+        read_image(write_xray(tmp_path / "a.dcm", gradient(), **tags))
 
 
 def test_file_without_pixels(tmp_path: Path):
-    dataset = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", frames(1)[0]))
+    dataset = pydicom.dcmread(write_xray(tmp_path / "a.dcm", gradient()))
     del dataset.PixelData
     dataset.save_as(tmp_path / "a.dcm")
     with pytest.raises(InputError, match=r"PixelData \(7FE0,0010\): got nothing"):
@@ -138,7 +113,7 @@ def test_case_is_believed_before_dicom(edit_case, caplog):
 
     folder = edit_case(change)
     pixels = np.indices((96, 112)).sum(axis=0).astype(np.uint16) * 50
-    write_dicom(folder / "lat.dcm", pixels, PixelIntensityRelationship="LIN")
+    write_xray(folder / "lat.dcm", pixels, PixelIntensityRelationship="LIN")
     with caplog.at_level(logging.WARNING):
         assert read_case(folder).views[1].polarity == "bone-bright"
     assert "the case says bone-bright, the DICOM file bone-dark" in caplog.text

@@ -50,6 +50,10 @@ for line in sys.stdin:
         if manner == "refuses":
             say(id=job, event="failed", kind="input", message="case.json: views: got 1; expected two")
             continue
+        if manner == "fills the disk":
+            words = "OSError: [Errno 28] No space left on device: '" + request["out"] + "/L3.stl'"
+            say(id=job, event="failed", kind="internal", message=words)
+            continue
         if manner == "floods":
             for step in range(5000):
                 state(job, step % 50, 50)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from SpineDARTLib.geometry.words import display
 from SpineDARTLib.panel import casing
 from SpineDARTLib.panel.presenter import Presenter
 from SpineDARTLib.panel.state import CArm
 from SpineDARTLib.panel.steps import Step, steps
-from SpineDARTLib.panel.tags import c_arm_of_dicom
 from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import View
 
@@ -29,37 +29,6 @@ def step(presenter: Presenter, name: str) -> Step:
 def picture(path: Path, view: View) -> Path:
     Image.fromarray(np.round(255 * view.image / view.image.max()).astype(np.uint8)).save(path)
     return path
-
-
-def write_dicom(path: Path, view: View, **tags: object) -> Path:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
-
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = XRayAngiographicImageStorage
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
-    dataset.Modality, dataset.PatientName = "XA", "Somebody^Private"
-    counts = np.round(4000 * np.exp(-view.image)).astype(np.uint16)
-    dataset.Rows, dataset.Columns = counts.shape
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
-    dataset.PixelIntensityRelationship = "LIN"
-    dataset.PixelData = counts.tobytes()
-    for name, value in tags.items():
-        setattr(dataset, name, value)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
-
-ALL_TAGS = {
-    "PositionerPrimaryAngle": 88.0,
-    "PositionerSecondaryAngle": -5.0,
-    "DistanceSourceToDetector": 1020.0,
-    "DistanceSourceToPatient": 700.0,
-    "ImagerPixelSpacing": [3.0, 3.0],
-}
 
 
 def test_at_first_only_a_case_can_be_opened(present: Present):
@@ -124,7 +93,7 @@ def test_two_pictures_and_the_form(present: Present, views: tuple[View, View], t
         np.testing.assert_allclose(casing.angles_deg(found), casing.angles_deg(true), atol=1e-6)
         again = casing.c_arm_of_view(found)
         assert (again.primary_deg, again.secondary_deg) == pytest.approx(casing.angles_deg(true))
-    assert casing.angles_words(case.views[1]) == "LAO 88 CAU 5"
+    assert display(case.views[1]) == "LAO 88 CAU 5"
 
 
 @pytest.mark.parametrize(
@@ -151,23 +120,6 @@ def test_a_matrix_from_a_file(present: Present, views: tuple[View, View], tmp_pa
     (tmp_path / "ap.json").write_text(json.dumps({**matrix, "source_to_detector_mm": 1020.0}))
     presenter.set_matrix("AP", tmp_path / "ap.json")
     assert presenter.state.xrays[0].source == "matrix" and presenter.state.view_names == ("AP",)
-
-
-def test_dicom_brings_its_geometry(present: Present, views: tuple[View, View], tmp_path: Path):
-    presenter = present()
-    presenter.add_view(write_dicom(tmp_path / "lat.dcm", views[1], PixelSpacing=[2.0, 2.0], **ALL_TAGS))
-    (xray,) = presenter.state.xrays
-    assert (xray.name, xray.source, xray.polarity) == ("LAT", "DICOM", "bone-dark")
-    assert any(note.startswith("spacing: 2 values, 3 mm at the detector is used") for note in xray.notes)
-    assert any("isocentre" in note for note in xray.notes)
-    assert "Private" not in json.dumps(presenter.save())
-
-
-@pytest.mark.parametrize("left_out", list(ALL_TAGS))
-def test_dicom_that_lacks_a_tag_asks_for_it(views: tuple[View, View], tmp_path: Path, left_out: str):
-    tags = {name: value for name, value in ALL_TAGS.items() if name != left_out}
-    found = c_arm_of_dicom(write_dicom(tmp_path / "x.dcm", views[1], **tags))
-    assert len(found.missing) == 1 and "(0018," in found.missing[0]
 
 
 def test_polarity_and_mirror(present: Present, views: tuple[View, View], tmp_path: Path):

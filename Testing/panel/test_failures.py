@@ -40,6 +40,48 @@ def test_a_worker_that_dies_is_reported_and_started_again(present: Present, stag
     assert not stage.living
 
 
+def test_a_crash_costs_nobody_else_a_plan(present: Present, stage: Stage):
+    """Of three levels fitted together each is tried once more, alone; what crashes again is said and left."""
+    presenter = present("dies")
+    presenter.open_sample()
+    presenter.click("AP", 250.0, 250.0, "L5")  # so that the case is written anew
+    presenter.fit(["L2", "L3", "L4"])
+    stage.until(lambda: presenter.state.attention)
+    assert "L2, L3, L4 are fitted once more, each alone" in presenter.state.message
+    assert {job.state for job in presenter.state.jobs.values()} <= {"waiting", "running"}
+    stage.until(lambda: ended(presenter))
+    assert presenter.state.jobs["L3"].state == "done" and "L3" in presenter.state.plans
+    assert [fit.number for fit in presenter.state.fits] == [2, 3, 4], "one fit a level, in their order"
+
+
+def test_what_crashes_again_is_not_tried_for_ever(present: Present, stage: Stage):
+    presenter = present("always dies")
+    presenter.open_sample()
+    presenter.fit(["L2", "L3"])
+    stage.until(lambda: ended(presenter), 20.0)
+    assert {job.state for job in presenter.state.jobs.values()} == {"failed"} and presenter.state.attention
+    assert "L3 was not fitted. The fitting process ended by itself" in presenter.state.message
+    assert len(stage.processes) <= 5
+
+
+def test_cancel_stops_what_is_tried_once_more(present: Present, stage: Stage):
+    presenter = present("always dies")
+    presenter.open_sample()
+    presenter.fit(["L2", "L3", "L4"])
+    stage.until(lambda: "once more" in presenter.state.message)
+    presenter.cancel()
+    stage.until(lambda: ended(presenter))
+    assert all(job.state in ("cancelled", "failed") for job in presenter.state.jobs.values())
+
+
+def test_a_worker_whose_disk_is_full_says_so(present: Present, stage: Stage):
+    presenter = present("fills the disk")
+    presenter.open_sample()
+    presenter.fit(["L3"])
+    stage.until(lambda: ended(presenter))
+    assert "The disk is full" in presenter.state.jobs["L3"].words and "Errno" not in presenter.state.message
+
+
 def test_a_worker_that_is_killed_in_mid_fit(present: Present, stage: Stage):
     presenter = present("slow")
     presenter.open_sample()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,17 @@ def test_one_damaged_plan_does_not_cost_the_others(planned: Presenter, present: 
     assert "L3" in again.state.plans and again.state.attention and "fit again" in again.state.message
 
 
+def test_a_damaged_archive_costs_neither_grades_nor_case(planned: Presenter, present: Callable, stage: Stage):
+    planned.select(*LEFT)
+    planned.grade(2, "fine")
+    document, again = planned.save(), present()
+    document["fits"][0]["archive"] = "AAAA"
+    again.restore(document, planned.state.case.views)
+    settle(again, stage)
+    assert again.state.attention and "fit again" in again.state.message
+    assert again.state.review.grade(*LEFT).value == 2 and not again.state.plans
+
+
 def test_closing_while_a_scene_is_read_leaves_nothing(planned: Presenter, stage: Stage):
     planned.restore(planned.save(), planned.state.case.views)
     planned.close_case()
@@ -107,7 +120,6 @@ def test_a_plan_made_elsewhere_is_reviewed(present: Callable[..., Presenter], pl
         lambda document: "[1, 2]",
         lambda document: {"format": "other/1"},
         lambda document: {**document, "seeds": {"L9": {}}},
-        lambda document: {**document, "fits": [{"number": 1, "settings": {}, "archive": "AAAA"}]},
         lambda document: {**document, "review": {"format": "none"}},
     ],
 )
@@ -119,6 +131,17 @@ def test_a_damaged_document_is_named_and_costs_nothing(planned: Presenter, damag
     assert planned.drag("target", planned.state.options[LEFT].cannula.target_mm + [0.0, -1.0, 0.0]) is not None
 
 
+def test_an_archive_keeps_the_residual_pictures(plan_folder: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(plan_folder, tmp_path / "plan"))
+    (folder / "inspect").mkdir()
+    (folder / "inspect" / "residual_L3_AP.png").write_bytes(b"a picture")
+    (folder / "overlay.png").write_bytes(b"a large one")
+    unpacked(packed(folder), tmp_path / "again", Path("scene"))
+    assert (tmp_path / "again" / "inspect" / "residual_L3_AP.png").read_bytes() == b"a picture"
+    assert not (tmp_path / "again" / "overlay.png").exists()
+    assert packed(tmp_path / "again") == packed(folder)
+
+
 def test_an_archive_stays_in_its_folder(plan_folder: Path, tmp_path: Path):
     import base64
     import io
@@ -126,21 +149,23 @@ def test_an_archive_stays_in_its_folder(plan_folder: Path, tmp_path: Path):
 
     unpacked(packed(plan_folder), tmp_path / "again", Path("scene"))
     assert (tmp_path / "again" / "plan.json").read_bytes() == (plan_folder / "plan.json").read_bytes()
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("../evil.txt", "x")
-    with pytest.raises(ValueError, match="outside"):
-        unpacked(base64.b64encode(stream.getvalue()).decode(), tmp_path / "bad", Path("scene"))
-    assert not (tmp_path / "evil.txt").exists()
+    for name in ("../evil.txt", "inspect/../../evil.txt", "/tmp/evil.txt", "inspect/inspect/evil.txt"):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr(name, "x")
+        with pytest.raises(ValueError, match="outside"):
+            unpacked(base64.b64encode(stream.getvalue()).decode(), tmp_path / "bad", Path("scene"))
+    assert not list(tmp_path.rglob("evil.txt"))
 
 
-def test_the_reviewed_plan_is_exported(planned: Presenter, tmp_path: Path):
+def test_the_reviewed_plan_is_exported(planned: Presenter, stage: Stage, tmp_path: Path):
     planned.select(*LEFT)
     planned.drag("target", planned.state.options[LEFT].cannula.target_mm + [0.0, -2.0, 0.0])
     planned.release()
     planned.grade(1)
-    assert planned.export("plan", tmp_path / "plan")
-    assert "Not for clinical use" in planned.state.message
+    assert planned.export("plan", tmp_path / "plan") and planned.state.busy == "writing the plan folder"
+    settle(planned, stage)
+    assert not planned.state.busy and "Not for clinical use" in planned.state.message
     saved = read_plan(tmp_path / "plan")
     assert saved.plans[0].cannulas[0].name == "drawn" and len(saved.plans) == 2
     np.testing.assert_allclose(saved.plans[0].cannulas[0].path_mm, planned.state.options[LEFT].cannula.path_mm)
@@ -148,30 +173,62 @@ def test_the_reviewed_plan_is_exported(planned: Presenter, tmp_path: Path):
     assert {"drawn", "transferred", "safest"} <= set(names)
     review = read_review((tmp_path / "plan" / "review.json").read_text(), tmp_path)
     assert len(review.events) == 2
-    assert planned.export("plan", tmp_path / "plan"), "it may be written again"
-    for kind in ("table", "meshes", "lines"):
-        assert planned.export(kind, tmp_path / kind), planned.state.message
+    for kind in ("plan", "table", "meshes", "lines"):  # the plan may be written again
+        assert planned.export(kind, tmp_path / kind)
+        settle(planned, stage)
+        assert not planned.state.attention, planned.state.message
         assert len(list((tmp_path / kind).iterdir())) > 1
     assert planned.export("grades", tmp_path / "grades.csv")
+    settle(planned, stage)
     assert "L3,left,drawn,1" in (tmp_path / "grades.csv").read_text()
 
 
-def test_exports_that_cannot_be(planned: Presenter, present: Callable[..., Presenter], tmp_path: Path):
+def test_exports_that_cannot_be(planned: Presenter, present: Callable, stage: Stage, tmp_path: Path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("x")
-    assert not planned.export("plan", tmp_path / "other")
-    assert "letter" not in planned.state.message and planned.state.attention
+    assert planned.export("plan", tmp_path / "other")
+    settle(planned, stage)
+    assert (
+        not planned.state.busy
+        and "other files in it" in planned.state.message
+        and "letter" not in planned.state.message
+        and planned.state.attention
+    )
     assert not planned.export("film", tmp_path / "film")
-    assert not planned.export("grades", tmp_path / "grades.csv")
+    assert not planned.export("grades", tmp_path / "grades.csv") and "Nothing is graded" in planned.state.message
     fresh = present()
     assert not fresh.export("plan", tmp_path / "none") and "Fit a vertebra first" in fresh.state.message
 
 
-def test_files_for_the_report(planned: Presenter):
-    found = planned.files_for_report()
-    assert found is not None
-    plan, case, review = found
+def test_what_is_written_is_what_was_asked_for(planned: Presenter, stage: Stage, tmp_path: Path):
+    """Not what has become of it since: the case may even be closed while its plan is written."""
+    planned.export("plan", tmp_path / "plan")
+    planned.close_case()
+    settle(planned, stage)
+    assert len(read_plan(tmp_path / "plan").plans) == 2 and "was written" in planned.state.message
+
+
+def test_a_full_disk_is_named_when_exporting(planned: Presenter, stage: Stage, tmp_path: Path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28), str(tmp_path / "plan" / "L3.stl"))
+
+    before = planned.state.plans
+    monkeypatch.setattr("SpineDARTLib.panel.exporting.write_plan", full)
+    planned.export("plan", tmp_path / "plan")
+    settle(planned, stage)
+    assert "the disk is full" in planned.state.message and planned.state.attention and not planned.state.busy
+    assert str(tmp_path) not in planned.state.message and planned.state.plans is before
+
+
+def test_files_for_the_report(planned: Presenter, present: Callable[..., Presenter], stage: Stage):
+    found: list[tuple[Path, Path, Path]] = []
+    assert not present().files_for_report(lambda *files: found.append(files))
+    assert planned.files_for_report(lambda *files: found.append(files))
+    assert planned.files_for_report(lambda *files: found.append(files))
+    settle(planned, stage)
+    (plan, case, review), (second, *_) = found
     assert read_plan(plan).case_id == read_case(case).id and review.is_file()
+    assert second != plan, "one is not written anew while it is read"
 
 
 def test_a_grading_session_is_blind_and_timed(present: Callable, planned: Presenter, tmp_path: Path):
@@ -186,6 +243,13 @@ def test_a_grading_session_is_blind_and_timed(present: Callable, planned: Presen
     assert not controls["Review"]["drag"].enabled and controls["Grade"]["grade"].enabled
     assert steps(state)[3].words == "hidden during the grading session"
     assert "▲" not in "".join(one.words for one in steps(state))
+    cannulas, selected = state.options, state.selected
+    for deed in (planned.safest, planned.transferred, planned.redo, lambda: planned.set_gauge(13),
+                 lambda: planned.select_next(1), lambda: planned.select(*RIGHT),
+                 lambda: planned.drag("entry", np.zeros(3))):  # fmt: skip
+        deed()
+        assert planned.state.attention and "mm" not in planned.state.message and "L3" not in planned.state.message
+    assert planned.state.options is cannulas and planned.state.selected == selected and planned.state.dragged is None
     now[0] += 4.0
     planned.pause_session(True)
     planned.grade(1)

