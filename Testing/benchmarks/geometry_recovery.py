@@ -152,7 +152,7 @@ def wrong_view(view: View, other: View, kind: str, pivot_mm: np.ndarray, generat
     return corrected_view(view, off, pivot_mm)
 
 
-def fits(folder: Path, names: list[str], out: Path, levels: int) -> None:
+def fits(folder: Path, names: list[str], kinds: list[str], out: Path, levels: int) -> None:
     """Each case with the true camera, with a chance error, and with one across both beams; without and with
     refinement (the first fit of a run with refinement is the one without)."""
     import torch
@@ -161,14 +161,14 @@ def fits(folder: Path, names: list[str], out: Path, levels: int) -> None:
     rows: list[dict[str, Any]] = []
     file = out / "fits.json"
     out.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(names):
-        for kind in ("true", "chance", "across"):
-            rows += fit_rows(folder / name, kind, levels, np.random.default_rng(number))
+    for name in names:
+        for kind in kinds:
+            rows += fit_rows(folder / name, kind, levels, np.random.default_rng(list(name.encode())))
             file.write_text(json.dumps(rows, indent=1))
             last = rows[-1]
             print(name, kind, last["words"], f"mm off across {last['across_before']:.2f} -> {last['across_after']:.2f}",
                   flush=True)  # fmt: skip
-    for kind in ("true", "chance", "across"):
+    for kind in kinds:
         mine = [row for row in rows if row["kind"] == kind]
         print(f"\n{kind}: {len(mine)} vertebrae, refined in {sum(row['accepted'] for row in mine)}")
         for when in ("without", "with"):
@@ -254,13 +254,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="folder of cases with truth")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cases", nargs="*", default=[])
+    parser.add_argument("--kinds", nargs="*", default=["true", "chance", "across"], help="of the error of a camera")
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--levels", type=int, default=3, help="most vertebrae a case")
     arguments = parser.parse_args()
     if arguments.what == "clicks":
         clicks(arguments.out, arguments.trials)
     else:
-        fits(arguments.folder, arguments.cases, arguments.out, arguments.levels)
+        fits(arguments.folder, arguments.cases, arguments.kinds, arguments.out, arguments.levels)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,11 @@ def test_cameras_move_only_where_the_images_tell(seen):
     ("moved", "information", "words"),
     [
         ([0, 1.0, 2.0, 0, 0, 0], [2.9] * 6, "no more of the cameras than was known"),
-        ([1.5, 1.5, 0.25, 1, 1, 1], [1, 1, 35, 1, 1, 1], "agree with them"),
+        (
+            [1.5, 1.5, 0.25, 1, 1, 1],
+            [1, 1, 35, 1, 1, 1],
+            "along the 1 of 6 directions that the X-rays tell, no error beyond 0.7 mm",
+        ),
         ([0, 0, 3.2, 0, 0, 0], [0, 0, 35, 0, 0, 0], "check the geometry"),
         ([0, 0, np.nan, 0, 0, 0], [0, 0, 35, 0, 0, 0], "left the numbers"),
     ],
@@ -121,6 +125,7 @@ def test_a_fit_that_looks_worse_is_refused(seen):
     assert compared(seen, good, 0.700, 0.699) is good
     worse = compared(seen, good, 0.700, 0.690)
     assert not worse.accepted and "0.700 to 0.690" in worse.words
+    assert "not all vertebrae can be started" in compared(seen, good, 0.7, None).words
 
 
 def test_cameras_as_tensors_are_those_of_the_views(seen):

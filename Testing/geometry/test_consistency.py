@@ -54,6 +54,11 @@ def test_a_moved_table_is_measured_with_its_direction(pair, mm: float):
     assert ("towards the feet" if mm > 0 else "towards the head") in found.words
 
 
+@pytest.mark.parametrize("mm", [-34.0, 31.0])
+def test_the_next_vertebra_is_not_taken_for_this_one(pair, mm: float):
+    assert image_consistency((pair[0], lifted(pair[1], mm))).consistent != "yes"
+
+
 def test_a_mirrored_picture_is_named(pair):
     found = image_consistency((replace(pair[0], image=pair[0].image[:, ::-1].copy()), pair[1]))
     assert found.consistent == "no", found.words
