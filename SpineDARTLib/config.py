@@ -114,10 +114,10 @@ class RefinementSettings:
     """Standard deviation of how far a view may be off, along each axis, against the first view."""
     rotation_deg: float = 1.0
     """Of how far it may be turned, about each axis."""
-    weight: float = 0.005
+    weight: float = 0.003
     """Of half the squared departure from the given cameras, against the sum of the vertebrae's scores: what makes the
-    curvature of the score a precision. By trial on simulated X-rays of four people: the one direction that two views
-    tell well came back to 0.1 to 0.4 mm, as this weight expects, and no other counts as told."""
+    curvature of the score a precision. By trial on simulated X-rays of six people: the one direction that two views
+    tell well came back to 0.0 to 0.7 mm, as this weight expects, and no other counted as told."""
     rate: float = 0.1
     """Step size, in standard deviations."""
     stage: StageSettings = StageSettings("cameras", pixel_mm=1.25, steps=50, rank=12, keep=1, splats=1500)

@@ -103,9 +103,8 @@ def _refined(run: _Run, first: _Fits) -> Generator[FitState, None, tuple[_Fits, 
         return first, found
     moved = replace(run.case, views=refined_views(run.case.views, found))
     second = yield from _fits(replace(run, case=moved))
-    if not second.starts.vertebrae:
-        return first, compared(run.case.views, found, first.similarity, -1.0)
-    found = compared(run.case.views, found, first.similarity, second.similarity)
+    all_there = second.starts.vertebrae.keys() == first.starts.vertebrae.keys()
+    found = compared(run.case.views, found, first.similarity, second.similarity if all_there else None)
     return (second if found.accepted else first), found
 
 

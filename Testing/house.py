@@ -23,7 +23,8 @@ FLOORS: dict[str, float] = {
     "fit": 4, "plan": 4, "simulate": 4,
     "review": 5, "evaluate": 5, "train": 5, "inspect": 5.5,
     # 6: overlay draws what pipeline and scene hand on
-    "overlay": 6, "drawn_overlay": 6.2, "orientation_picture": 6.2, "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8,
+    "overlay": 6, "drawn_overlay": 6.2, "orientation_picture": 6.2,
+    "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8,
     "worker": 7.3, "doctor": 7, "commands": 7, "comparing": 7,
     "atlas_commands": 7, "simulate_commands": 7, "plan_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
     "arguments": 7.2, "cli": 7.5, "__main__": 7.9,

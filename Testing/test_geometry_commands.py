@@ -181,7 +181,7 @@ def test_pictures_with_angles_make_the_case_that_was_true(views, tmp_path, capsy
     Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(tmp_path / "lat.png")  # as a cath lab shows it
     command = [tmp_path / "ap.png", tmp_path / "lat.png", *given, "--polarity", "bone-bright", "--same-frame"]
     code, _, error = run(capsys, *command, "--out", tmp_path / "case")
-    assert code == 2 and "AP.image_flip_horizontal: got nothing; expected Nothing says which way round" in error
+    assert code == 2 and "AP: got an open question; expected an answer. Nothing says for sure which way round" in error
     flips = ["--set", "AP.image_flip_horizontal=0", "--set", "LAT.image_flip_horizontal=1"]
     assert run(capsys, *command, *flips, "--out", tmp_path / "case")[0] == 0
     for view, true in zip(read_case(tmp_path / "case").views, views, strict=True):

@@ -107,9 +107,9 @@ def refine(
 def decide(views: Sequence[View], evidence: CameraEvidence, pivot_mm: np.ndarray, settings: Settings) -> Refinement:
     """The correction along the directions that the images determine, or why there is none."""
     options = settings.refinement
-    directions, went, sigmas = evidence.directions()
-    if not np.isfinite(evidence.moved).all():
+    if not (np.isfinite(evidence.moved).all() and np.isfinite(evidence.information).all()):
         return _kept(views, "the joint fit left the numbers")
+    directions, went, sigmas = evidence.directions()
     if not len(directions):
         return _kept(views, "the X-rays say no more of the cameras than was known")
     if np.abs(went).max() > TOO_FAR:
@@ -117,7 +117,9 @@ def decide(views: Sequence[View], evidence: CameraEvidence, pivot_mm: np.ndarray
         return _kept(views, f"they are off by more than {TOO_FAR:g} times what may be ({expected}): check the geometry")
     made = np.abs(went) > SIGNIFICANT * sigmas
     if not made.any():
-        return _kept(views, "the X-rays agree with them")
+        error_mm = SIGNIFICANT * sigmas.max() * options.translation_mm
+        return _kept(views, f"along the {len(went)} of {evidence.moved.size} directions that the X-rays tell, no error "
+                     f"beyond {error_mm:.1f} mm shows")  # fmt: skip
     units = np.array([options.translation_mm] * 3 + [np.deg2rad(options.rotation_deg)] * 3)
     moved = (went[made] @ directions[made]).reshape(-1, 6) * units
     names = [view.name for view in views[1:]]
@@ -140,12 +142,15 @@ def decide(views: Sequence[View], evidence: CameraEvidence, pivot_mm: np.ndarray
     )
 
 
-def compared(views: Sequence[View], refinement: Refinement, before: float, after: float) -> Refinement:
+def compared(views: Sequence[View], refinement: Refinement, before: float, after: float | None) -> Refinement:
     """The refinement, or that it was of no use.
 
     Args:
-        before, after: mean image similarity of the fits with the cameras as given and as refined.
+        before, after: mean image similarity of the fits with the cameras as given and as refined; None where not all
+            vertebrae could be started.
     """
+    if after is None:
+        return _kept(views, "with them moved, not all vertebrae can be started from their clicks")
     if after > before - WORSE:
         return refinement
     return _kept(views, f"the fit would look worse with them moved (similarity {before:.3f} to {after:.3f})")

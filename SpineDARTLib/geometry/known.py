@@ -58,6 +58,10 @@ READ_FROM_POSE = (*POSE, "detector_rotation_deg", "isocentre_mm", "image_flip_ho
 """What world_to_camera was made from: it falls when one of these is changed."""
 
 
+FLIPS = {(0.0,): "0 (not mirrored)", (1.0,): "1 (mirrored)"}
+"""What image_flip_horizontal means."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One value of a geometry.
@@ -87,7 +91,9 @@ class Quantity:
 
     @property
     def numbers(self) -> str:
-        """The value as a person writes it: "0.3 x 0.31 mm", "31.3 deg"."""
+        """The value as a person writes it: "0.3 x 0.31 mm", "31.3 deg", "1 (mirrored)"."""
+        if self.name == "image_flip_horizontal" and self.value in FLIPS:
+            return FLIPS[self.value]
         separator = " x " if self.name == "pixel_spacing_mm" else ", "
         return f"{separator.join(f'{number:.6g}' for number in self.value)} {self.unit}".strip()
 

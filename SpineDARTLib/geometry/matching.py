@@ -58,6 +58,10 @@ STRETCHES = np.concatenate([np.arange(0.70, 0.921, 0.02), np.arange(1.08, 1.441,
 """Scales of the second profile that are tried to explain a mismatch; smaller errors blur it as much as a turn does."""
 
 
+SCALED_SHIFT_MM = 15.0
+"""A wrong scale leaves the middle of the picture nearly where it is; what matches farther off is chance."""
+
+
 @dataclass(frozen=True)
 class Match:
     """Two profiles against each other.
@@ -188,7 +192,7 @@ def stretch(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     for scale in STRETCHES:
         scaled = np.interp(places * scale, places, second, left=np.nan, right=np.nan)
         found = match(first, scaled)
-        if found is not None and found.best > best[1]:
+        if found is not None and abs(found.shift_mm) <= SCALED_SHIFT_MM and found.best > best[1]:
             best = (float(scale), found.best)
     return best
 

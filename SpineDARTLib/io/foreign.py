@@ -109,7 +109,7 @@ def _of_json(root: Field, said: Said) -> GeometryFile:
         return _of_case(geometry, said)
     if root.optional("Vectors") is not None:
         return finished("ASTRA cone_vec", said, of_astra(root))
-    geometry = _unbatched(geometry)
+    geometry = _spelled_out(_unbatched(geometry))
     return _of_views(view_fields(geometry), geometry, said)
 
 
@@ -167,6 +167,31 @@ def _unbatched(root: Field) -> Field:
         translations.fail(f"{len(rotations.value)} of them, as rotations", f"{len(translations.value)} translations")
     views = [{"rotation": rotation.value, "translation": translation.value} for rotation, translation in pairs]
     return replace(root, value={**root.members(), "views": views})
+
+
+OF_ONE = ("projection_matrix", "world_to_camera", "camera_to_world", "intrinsics", "extrinsics", "extrinsic")
+"""Matrices that are a field of one view, not a view's name."""
+
+BESIDE = ("coordinate_system", "pixel_spacing_mm", "source_to_detector_mm", "height", "width")
+"""What may stand beside matrices."""
+
+
+def _spelled_out(root: Field) -> Field:
+    """A file of bare matrices by name ({"AP": [[...], ...], "LAT": ...}), with each of them as a view's."""
+    rest = {name: value for name, value in root.members().items() if name not in BESIDE}
+    if not rest or not all(_is_rows(value) and name not in OF_ONE for name, value in rest.items()):
+        return root
+    views = {name: {"projection_matrix": value} for name, value in rest.items()}
+    beside = {name: value for name, value in root.members().items() if name in BESIDE}
+    return replace(root, value={**beside, "views": views})
+
+
+def _is_rows(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and all(isinstance(row, list) and len(row) == 4 for row in value)
+    )
 
 
 def _has(item: Field, fields: tuple[str, ...]) -> bool:

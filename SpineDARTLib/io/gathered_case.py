@@ -33,7 +33,7 @@ def case_of(gathered: Gathered, identifier: str = "case", despite_pictures: bool
         if one.view is None:
             raise _lacking(one)
         if one.unanswered:
-            raise InputError(one.known.file, f"{one.name}.image_flip_horizontal", "nothing", one.unanswered)
+            raise InputError(one.known.file, one.name, "an open question", f"an answer. {one.unanswered}")
     views = gathered.posed
     if len(views) < 2:
         raise InputError("--out", "", f"{len(views)} view", "two or more views (one X-ray has no depth)")

@@ -19,14 +19,15 @@ from ..geometry.c_arm import camera_of
 from ..geometry.camera import project_with_depth
 from ..geometry.camera_prior import CameraPrior
 from ..geometry.consistency import click_consistency, image_consistency
-from ..geometry.conventions import CONVENTIONS
 from ..geometry.epipolar import meeting_point
 from ..geometry.known import KnownGeometry
+from ..geometry.orientation import oriented
 from ..geometry.relative_pose import recover
 from ..geometry.sharing import together
 from ..geometry.turned import turn_image, turn_pixels, turned
 from ..geometry.words import widest_angle_deg
 from ..types import View
+from . import asked
 from .attenuation import guess_polarity, to_attenuation
 from .cameras import Camera
 from .dicom import read_known
@@ -46,11 +47,6 @@ LEAST_ANGLE_DEG = 3.0
 
 MOST_COMPARED = 5
 """Views whose pictures are compared, every one with every other (a third of a second a pair)."""
-
-MIRRORED = (
-    "Nothing says which way round the picture is. Give --set {name}.image_flip_horizontal=0 where it is as the tube "
-    "sees it, =1 where it is as one looks towards the tube, as cath labs show it. The letters in --picture help."
-)
 
 Value = TypeVar("Value")
 
@@ -102,15 +98,16 @@ def gather_view(source: Source, choices: Choices) -> GatheredView:
         camera = None
     if "world_to_camera" not in changed.quantities:
         place = ""
-    convention = _choice(choices.convention, name, "dicom")
-    notes = _notes(changed, convention)
+    chosen = _choice(choices.convention, name, None)
+    convention = chosen or "dicom"
+    changed = changed if place else oriented(changed, convention)
+    notes = list(asked.notes(changed, convention))
     picture = turn_image(stored, changed)
     polarity = changed.polarity or of_file
     if polarity is None:
         polarity = guess_polarity(stored)
         notes.append(f"Whether bone is dark or bright was told from the picture ({polarity}); look at it.")
-    tagless = not place and not is_dicom(source.file) and "image_flip_horizontal" not in changed.quantities
-    unanswered = MIRRORED.format(name=name) if tagless else ""
+    unanswered = "" if place else asked.unanswered(changed, name, chosen)
     blank = GatheredView(name, changed, picture, polarity, None, "", unanswered, tuple(notes), place)
     return _with_camera(blank, camera, convention)
 
@@ -151,24 +148,6 @@ def _changed(known: KnownGeometry, name: str, choices: Choices, posed: bool) -> 
     position = _choice(choices.patient_position, name, known.patient_position)
     known = replace(known, patient_position=position) if posed else lying(known, position)
     return known.with_proposals() if choices.accept_proposals else known
-
-
-def _notes(known: KnownGeometry, convention: str) -> list[str]:
-    """What was done to a stored picture so that it is as the tube sees it, and how else angles are counted."""
-    value = {name: quantity for name, quantity in known.quantities.items() if name.startswith("image_")}
-    flip, turn = value.get("image_flip_horizontal"), value.get("image_rotation_deg")
-    notes = []
-    if flip is not None and flip.value[0]:
-        notes.append(f"The picture is turned over left to right, to be as the tube sees it ({flip.source}).")
-    if turn is not None and turn.value[0] % 360:
-        notes.append(f"The picture is turned back by {turn.value[0]:g}° ({turn.source}).")
-    if convention != "dicom" and "world_to_camera" in known.quantities:
-        notes.append(f"Counting angles as {convention} does changes nothing: a whole pose stands in the file.")
-    elif convention != "dicom":
-        counted = CONVENTIONS[convention]
-        checked = "" if counted.verified else f" (not verified: {counted.source}; look at the picture)"
-        notes.append(f"Angles are counted as {convention} does: {counted.words}{checked}.")
-    return notes
 
 
 def _with_camera(one: GatheredView, camera: Camera | None, convention: str) -> GatheredView:
@@ -222,9 +201,18 @@ def with_points(gathered: Gathered, path: Path, moved_mm: float = CameraPrior.tr
         [turn_pixels(pixels[:, index], one.known) for index, one in enumerate(gathered.views)], axis=1,
     )  # fmt: skip
     try:
-        recovered = recover(as_seen, gathered.posed, CameraPrior(moved_mm), CLICK_PX)
+        return with_clicks(gathered, as_seen, moved_mm)
     except ValueError as error:
         raise _explained(path, error) from None
+
+
+def with_clicks(gathered: Gathered, as_seen: np.ndarray, moved_mm: float = CameraPrior.translation_mm) -> Gathered:
+    """The same from clicks (points, views, 2) in the pictures as the source sees them, NaN where there is none.
+
+    Raises:
+        ValueError: too few points.
+    """
+    recovered = recover(as_seen, gathered.posed, CameraPrior(moved_mm), CLICK_PX)
     if not recovered.identifiable:
         return replace(gathered, recovered=recovered)
     views = tuple(replace(one, view=view) for one, view in zip(gathered.views, recovered.views, strict=True))
@@ -259,13 +247,17 @@ def _impossible(views: Sequence[View]) -> str:
     for view in views:
         (place,), (depth_mm,) = project_with_depth(point[None], view)
         size = np.array(view.image.shape[::-1])
-        if not 0 < depth_mm < view.source_to_detector_mm:
-            where = "behind the tube" if depth_mm <= 0 else "behind the detector"
+        check = "check isocentres and distances"
+        if depth_mm <= 0:
+            where = "behind the tube"
+            check += ", and whether it is mirrored (matrices of all views in one file tell)"
+        elif depth_mm >= view.source_to_detector_mm:
+            where = "behind the detector"
         elif (np.abs(place - size / 2) > size).any():
             where = "far outside the picture"
         else:
             continue
-        return f"Where the beams come nearest to each other is {where} of {view.name}: check isocentres and distances."
+        return f"Where the beams come nearest to each other is {where} of {view.name}: {check}."
     return ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from .attenuation import guess_polarity, to_attenuation
 
-__all__ = ["guess_polarity", "is_dicom", "read_image", "to_attenuation"]
+__all__ = ["frame_count", "guess_polarity", "is_dicom", "read_image", "to_attenuation"]
 
 FORMATS = "PNG, TIFF, DICOM, NIfTI, MHA or NRRD"
 PILLOW_SUFFIXES = (".png", ".tif", ".tiff")
@@ -47,6 +47,30 @@ def read_image(path: Path | str, frame: int | None = None) -> tuple[np.ndarray, 
     else:
         array, polarity = (_read_pillow if kind == "pillow" else _read_itk)(path, frame), None
     return _checked(array, path), polarity
+
+
+def frame_count(path: Path | str) -> int:
+    """How many pictures a file that is no DICOM has; 1 where that cannot be told (``read_image`` says what is wrong).
+
+    Raises:
+        InputError: it cannot be opened, or is of no known kind.
+    """
+    path = Path(path)
+    try:
+        if _kind(path) == "pillow":
+            from PIL import Image
+
+            with Image.open(path) as image:
+                return int(getattr(image, "n_frames", 1))
+        import SimpleITK as sitk
+
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        size = reader.GetSize()
+    except (OSError, RuntimeError, SyntaxError, ValueError):
+        return 1
+    return int(size[2]) if len(size) == 3 else 1
 
 
 def is_dicom(path: Path | str) -> bool:

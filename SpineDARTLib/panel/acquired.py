@@ -1,24 +1,25 @@
-"""What a DICOM file says of an X-ray, as the panel shows it: picture, C-arm form, doubts; several in one world."""
+"""What a file says of an X-ray, as the panel shows it: picture, C-arm form, doubts; several in one world."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..geometry.c_arm import camera_of
 from ..geometry.known import KnownGeometry
-from ..geometry.sharing import share_frame, together
 from ..geometry.turned import turn_image, turned
-from ..io.image import is_dicom, read_image
+from ..io.image import frame_count, is_dicom, read_image
+from ..io.posed import known_of_picture, lying
+from ..io.said import said
 from .state import CArm
 
-DICOM, BY_HAND = "DICOM", "DICOM and C-arm form"
-OF_TAGS = (DICOM, BY_HAND)
-"""``XRay.source`` of those whose camera is as their tags have it, or as the user has corrected these."""
+DICOM, FORM, BY_HAND, MATRIX, POINTS = "DICOM", "C-arm form", "DICOM and C-arm form", "matrix", "points"
+"""Where a geometry is from, ``XRay.source``."""
 
+OF_VALUES = (DICOM, FORM, BY_HAND)
+"""Of those whose camera follows from ``XRay.known`` value by value."""
 
 ASSUMED = "{what}: {value} is proposed ({why}). Check it, then press Use these numbers."
 
@@ -28,38 +29,39 @@ class Acquired:
     """A picture as it was read.
 
     Attributes:
-        image: (height, width) as stored but turned so that the source sees it; a camera belongs to this one.
+        stored: (height, width) as the file has it.
         polarity: as the file says, or None.
-        known: of the stored picture; None where it is no DICOM.
         holds: whether the last of several pictures is a fluoroscopy's last-image hold.
     """
 
-    image: np.ndarray
+    stored: np.ndarray
     polarity: str | None
-    known: KnownGeometry | None
+    known: KnownGeometry
     holds: bool = False
 
 
 def acquired(file: Path, frame: int | None = None) -> Acquired:
-    """Read one frame of a file, and all that it says of its camera.
+    """Read one frame of a file (without a choice the one in the middle), and all that it says of its camera.
 
     Raises:
         InputError: it cannot be read, is no X-ray, or has no such frame.
     """
-    stored, polarity = read_image(file, frame)
-    if not is_dicom(file):
-        return Acquired(stored, polarity, None)
-    from ..io.dicom import frame_list, read_known
+    if is_dicom(file):
+        from ..io.dicom import frame_list, read_known
 
-    known = read_known(file, frame)
-    holds = known.frames > 1 and frame_list(file)[-1].last_image_hold
-    return Acquired(turn_image(stored, known), polarity, known, holds)
+        stored, polarity = read_image(file, frame)
+        known = read_known(file, frame)
+        return Acquired(stored, polarity, known, known.frames > 1 and frame_list(file)[-1].last_image_hold)
+    count = frame_count(file)
+    chosen = count // 2 if frame is None else frame
+    stored, polarity = read_image(file, chosen)
+    height, width = stored.shape
+    known = known_of_picture(file.name, file.suffix.lstrip(".").upper(), (height, width))
+    return Acquired(stored, polarity, replace(known, frame=chosen, frames=count))
 
 
-def form_of(known: KnownGeometry | None) -> CArm:
+def form_of(known: KnownGeometry) -> CArm:
     """The form of what a file says: proposals for what it does not, a mobile C-arm's numbers where there are none."""
-    if known is None:
-        return CArm()
     value = {name: one.value for name, one in turned(known.with_proposals()).quantities.items()}
     form = CArm()
 
@@ -78,64 +80,77 @@ def form_of(known: KnownGeometry | None) -> CArm:
         (x, y, z),
         detector_rotation_deg=one("detector_rotation_deg", 0.0),
         principal_point_px=None if point is None else (point[0], point[1]),
+        patient_position=known.patient_position or "",
     )
 
 
 ROUNDED: Mapping[str, float] = {
     "primary_deg": 0.05, "secondary_deg": 0.05, "source_to_detector_mm": 0.5, "source_to_isocentre_mm": 0.5,
-    "pixel_spacing_mm": 0.0005,
+    "pixel_spacing_mm": 0.0005, "detector_rotation_deg": 0.05, "isocentre_mm": 0.05,
 }  # fmt: skip
 """What the form has, and how much of it its rounding may take: less is no change by the user's hand."""
 
 
 def said_by_hand(known: KnownGeometry, shown: CArm, form: CArm) -> KnownGeometry:
-    """The tags with what the user has changed in a form, and with what was missing as the form has it.
+    """The geometry with what the user has changed in a form, and with what was missing as the form has it.
 
     Args:
         shown: the form as it was before.
 
     Raises:
-        ValueError: lengths that are not above zero.
+        ValueError: numbers that no machine has.
     """
     proposed = {missing.name: missing.proposal for missing in known.missing}
-    said: dict[str, float | Sequence[float]] = {}
     for name, rounding in ROUNDED.items():
         before, now = np.atleast_1d(getattr(shown, name)), np.atleast_1d(getattr(form, name))
         changed = float(np.abs(now - before).max()) > rounding
         proposal = proposed.get(name)
         if changed or (name in proposed and proposal is None):
-            said[name] = [float(number) for number in now]
+            known = said(known, name, [float(number) for number in now])
         elif proposal is not None:
-            said[name] = proposal.value
-    return known.overridden(**said)
+            known = said(known, name, proposal.value)
+    if form.patient_position != shown.patient_position:
+        known = lying(known, form.patient_position or None)
+    return known
+
+
+def kept_by_hand(known: KnownGeometry, before: KnownGeometry) -> KnownGeometry:
+    """What another picture of the same file says, with what the user has said of the one before."""
+    for name, quantity in before.quantities.items():
+        if quantity.confidence == "given":
+            known = said(known, name, quantity.value)
+    return known if before.patient_position == known.patient_position else lying(known, before.patient_position)
+
+
+def as_stored(known: KnownGeometry) -> KnownGeometry:
+    """What turns the picture that the source sees back to the stored one, by ``geometry.turned``."""
+    of_seen = turned(known)
+    value = {name: quantity.value[0] for name, quantity in known.quantities.items() if name.startswith("image_")}
+    flip, turn = value.get("image_flip_horizontal", 0.0), value.get("image_rotation_deg", 0.0)
+    # A turn before or after a flip is its own opposite: flipped and turned twice, a picture is as it was.
+    back = KnownGeometry(known.file, known.kind, of_seen.shape)
+    return back.overridden(image_flip_horizontal=flip, image_rotation_deg=turn if flip else (360.0 - turn) % 360.0)
+
+
+def turned_anew(image: np.ndarray, before: KnownGeometry, now: KnownGeometry) -> np.ndarray:
+    """A picture as the source sees it according to one geometry, as it sees it according to another."""
+    return turn_image(turn_image(image, as_stored(before)), now)
 
 
 def doubts(known: KnownGeometry | None) -> tuple[str, ...]:
     """What the user should look at, a sentence each: conflicts, proposals, warnings."""
     if known is None:
         return ()
+    # Without any value there is no doubt of some, but all to be asked for.
     proposed = [
         ASSUMED.format(what=missing.words, value=missing.proposal.numbers, why=missing.why)
         for missing in known.missing
-        if missing.proposal is not None
+        if missing.proposal is not None and known.quantities
     ]
     return (*(conflict.words for conflict in known.conflicts), *proposed, *known.warnings)
 
 
-def cameras(known: Sequence[KnownGeometry]) -> list[tuple[np.ndarray, np.ndarray, tuple[float, float], float]]:
-    """The camera of each file in one world: intrinsics, world_to_camera, pixel spacing, source to detector.
-
-    Raises:
-        ValueError: one that is not complete, or distances that no C-arm has.
-    """
-    return [camera_of(one) for one in together(known)]
-
-
-def worlds_apart(known: Sequence[KnownGeometry]) -> tuple[bool, str]:
-    """Whether the tags say that files do not share a world, and the sentence about the pair that is worst, or ""."""
-    found = [share_frame(known[0], other) for other in known[1:]]
-    for verdict in (False, None):
-        for one, words in found:
-            if one is verdict:
-                return verdict is False, words
-    return False, ""
+def spacing_said(known: KnownGeometry) -> tuple[float, float] | None:
+    """(between rows, between columns) mm of the stored picture, where it is more than a proposal."""
+    found = known.quantities.get("pixel_spacing_mm")
+    return (found.value[0], found.value[1]) if found else None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..atlas.model import ShapeModel
 from ..resources import resource_folder
-from . import casing, locating
+from . import casing, locating, marking
 from .events import Events
 from .loading import Loaded
-from .state import CArm, PanelState, Refusal
-from .steps import NO_DETECTOR, RUNNING
+from .state import PanelState, Refusal
+from .steps import NO_DETECTOR
 
 
 class CaseEvents(Events):
@@ -42,31 +42,9 @@ class CaseEvents(Events):
         if self._do(lambda: casing.with_file(self.state, Path(file), name)):
             self._fitting.warm()
 
-    def set_c_arm(self, view: str, c_arm: CArm) -> None:
-        """Geometry from the form."""
-        self._do(lambda: casing.with_c_arm(self.state, view, c_arm))
-
-    def set_matrix(self, view: str, file: Path | str) -> None:
-        """Geometry from a JSON file."""
-        self._do(lambda: casing.with_matrix(self.state, view, Path(file)))
-
     def set_polarity(self, view: str, polarity: str) -> None:
         """ "bone-dark" or "bone-bright"."""
         self._do(lambda: casing.with_polarity(self.state, view, polarity))
-
-    def set_frame(self, view: str, frame: int) -> None:
-        """Another picture of a file with several, from 0; not while a fit runs."""
-
-        def chosen() -> PanelState:
-            if any(job.open for job in self.state.jobs.values()):
-                raise Refusal(RUNNING)
-            return casing.with_frame(self.state, view, frame)
-
-        self._do(chosen)
-
-    def mirror(self, view: str) -> None:
-        """Turn a picture over, left to right."""
-        self._do(lambda: casing.mirrored(self.state, view))
 
     def remove_view(self, view: str) -> None:
         self._do(lambda: casing.without_view(self.state, view))
@@ -111,8 +89,11 @@ class CaseEvents(Events):
         self._do(lambda: locating.with_level(self.state, level))
 
     def click(self, view: str, u: float, v: float, level: str = "") -> None:
-        """The centre of a vertebra's body in one view, pixel (u, v); of the chosen level when none is named."""
-        if self.state.clicking and not level:
+        """The centre of a vertebra's body in one view, pixel (u, v), of the chosen level when none is named; while
+        points are marked, or where a point's number is named, that point."""
+        if level in self.state.marking.points or (self.state.marking.next and not level):
+            self._do(lambda: marking.marked(self.state, view, u, v, level))
+        elif self.state.clicking and not level:
             self._do(lambda: locating.clicked_on(self.state, view, u, v))
         else:
             self._do(lambda: locating.clicked(self.state, view, u, v, level))
@@ -124,7 +105,7 @@ class CaseEvents(Events):
 
     def hover(self, view: str, u: float, v: float) -> None:
         """Where the pointer is, while clicking: the other views show the line on which it lies there."""
-        if self.state.clicking:
+        if self.state.clicking and not self.state.marking.next:  # while that line is what is sought, it would mislead
             self._become(replace(self.state, epipolar_px=locating.epipolar_lines(self.state, view, u, v)))
 
     def remove_level(self, level: str) -> None:

@@ -15,6 +15,7 @@ from ..io.plan import OVERLAY, SavedPlan, write_plan
 from ..plan.cannula import NEEDLE_DIAMETERS_MM
 from ..review.files import grades_to_csv, review_to_text
 from ..types import SIDES, Case, Option, Plan
+from .lacking import contradiction
 from .packing import case_with_seeds
 from .state import PanelState, Refusal
 
@@ -61,9 +62,9 @@ def write_reviewed_plan(state: PanelState, folder: Path) -> str:
         Refusal: nothing to write.
         InputError: the folder cannot be written, or holds something else.
     """
-    plans, case = reviewed_plans(state), _case(state)
+    plans, case, doubt = reviewed_plans(state), _case(state), contradiction(state)
     picture = _picture(state)
-    write_plan(folder, case, plans, _settings(state), picture)
+    write_plan(folder, case, plans, _settings(state), picture, {"geometry_doubt": doubt} if doubt else None)
     if state.review is not None:
         write_atomically(Path(folder) / REVIEW, review_to_text(state.review).encode("utf-8"))
         write_atomically(Path(folder) / GRADES, grades_to_csv([state.review]).encode("utf-8"))
@@ -113,6 +114,12 @@ def writer_for_report(state: PanelState) -> Callable[[Path], tuple[Path, Path, P
 def _case(state: PanelState) -> Case:
     if not state.plans or state.case is None:
         raise Refusal("There is no plan to write yet. Fit a vertebra first.")
+    cameras = [plan.refinement.world_to_camera if plan.refinement else {} for plan in state.plans.values()]
+    if any(one != cameras[0] for one in cameras[1:]):
+        raise Refusal(
+            "The vertebrae were fitted with cameras that were refined otherwise, and do not go into one plan. Fit all "
+            "again, or choose fits that were made together in step 6."
+        )
     return state.case
 
 

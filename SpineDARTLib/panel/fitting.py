@@ -17,7 +17,7 @@ from ..io.settings import changed
 from ..types import Case, Plan
 from . import jobs as outcome
 from .background import Background
-from .casing import what_case_lacks
+from .lacking import what_fit_lacks
 from .loading import Loaded, Loader
 from .locating import what_seed_lacks
 from .measuring import Ready
@@ -67,7 +67,7 @@ class Fitting:
             InputError: a setting that there is not.
         """
         state = self._state()
-        lack = what_case_lacks(state)
+        lack = what_fit_lacks(state)
         wanted = tuple(levels) or tuple(state.seeds)
         if lack or not wanted:
             raise Refusal(lack or "No vertebra is located yet. Click the centre of each in every view.")
@@ -294,5 +294,6 @@ class Fitting:
         plans = loaded.fit.plans
         remarks = outcome.unusable_words(plans)
         state = self.take(loaded, replace(self._state(), jobs=self._with_jobs(outcome.outcomes(job, plans, seconds))))
-        words = " ".join([f"Fitted {', '.join(plans)} in {seconds_words(seconds)}.", *remarks])
+        moved = dict.fromkeys(plan.refinement.words for plan in plans.values() if plan.refinement is not None)
+        words = " ".join([f"Fitted {', '.join(plans)} in {seconds_words(seconds)}.", *remarks, *moved])
         return replace(state, message=words, attention=bool(remarks))

@@ -11,11 +11,15 @@ from typing import Any
 from ..errors import InputError
 from ..io.fields import Field
 from ..io.plan import plain
+from ..io.posed import known_of_picture
 from ..review.files import read_review, read_session, review_to_text, session_to_text
 from ..types import LEVELS, SIDES, Case, Seed, View
-from .casing import NEW_ID, of_views
+from .acquired import form_of
+from .casing import of_views
+from .lacking import sharing
 from .packing import unpacked
-from .state import PanelState, XRay
+from .posing import NEW_ID, PICTURE
+from .state import Marking, PanelState, XRay
 
 FORMAT = "spinedart-panel/1"
 
@@ -41,6 +45,8 @@ def to_document(state: PanelState) -> dict[str, Any]:
         "format": FORMAT,
         "case_id": state.case.id if state.case else NEW_ID,
         "xrays": [_xray(xray) for xray in state.xrays if xray.source],
+        "one_frame": sharing(state)[0] is True,
+        "points": {number: plain(clicks) for number, clicks in state.marking.points.items()},
         "seeds": {level: plain(seed.clicks_px) for level, seed in state.seeds.items()},
         "level": state.level,
         "gauge": state.gauge,
@@ -69,11 +75,13 @@ def from_document(document: Mapping[str, Any], views: Sequence[View], where: Pat
     case = Case(root.child("case_id").text(), tuple(views), tuple(_seeds(root.child("seeds"))))
     state = of_views(case)
     rows = {entry.child("name").text(): entry for entry in root.child("xrays").items()}
-    xrays = tuple(_row(xray, rows[xray.name]) if xray.name in rows else xray for xray in state.xrays)
+    frame = "scene" if root.members().get("one_frame", True) is True else ""
+    xrays = tuple(_row(xray, rows[xray.name], frame) if xray.name in rows else xray for xray in state.xrays)
     review, session, selected = (root.optional(name) for name in ("review", "session", "selected"))
     state = replace(
         state,
         xrays=xrays,
+        marking=Marking(_points(root.optional("points"))),
         level=root.child("level").text(LEVELS),
         gauge=root.child("gauge").index(),
         rater=str(root.members().get("rater") or ""),
@@ -111,14 +119,35 @@ def _fit_shown(state: PanelState, level: str) -> int:
 
 
 def _xray(xray: XRay) -> dict[str, Any]:
-    return {"name": xray.name, "source": xray.source, "mirrored": xray.mirrored, "notes": list(xray.notes)}
+    return {
+        "name": xray.name, "source": xray.source, "mirrored": xray.mirrored, "notes": list(xray.notes),
+        "unanswered": xray.unanswered,
+    }  # fmt: skip
 
 
-def _row(xray: XRay, entry: Field) -> XRay:
+def _row(xray: XRay, entry: Field, frame: str) -> XRay:
     notes = tuple(note.text() for note in entry.child("notes").items())
-    return replace(
-        xray, source=entry.child("source").text(), mirrored=bool(entry.members().get("mirrored")), notes=notes
-    )
+    members = entry.members()
+    row = replace(xray, source=entry.child("source").text(), mirrored=bool(members.get("mirrored")), notes=notes)
+    return _unanswered(replace(row, frame=frame)) if members.get("unanswered") else replace(row, frame=frame)
+
+
+def _unanswered(xray: XRay) -> XRay:
+    """An X-ray of which nobody has said which way round it is stored, and who must be asked again."""
+    height, width = xray.image.shape
+    known = known_of_picture(xray.file, PICTURE, (height, width))
+    for name in ("primary_deg", "secondary_deg", "source_to_detector_mm", "source_to_isocentre_mm", "pixel_spacing_mm",
+                 "isocentre_mm", "detector_rotation_deg", "principal_point_px"):  # fmt: skip
+        value = getattr(xray.c_arm, name)
+        known = known if value is None else known.overridden(**{name: value})
+    return replace(xray, known=known, c_arm=form_of(known))
+
+
+def _points(entry: Field | None) -> dict[str, dict[str, tuple[float, float]]]:
+    """Number of a point to its clicks."""
+    clicks = {number: views.named() for number, views in entry.named().items()} if entry else {}
+    return {number: {view: (float(place.numbers(2)[0]), float(place.numbers(2)[1])) for view, place in one.items()}
+            for number, one in clicks.items()}  # fmt: skip
 
 
 def _seeds(entry: Field) -> list[Seed]:

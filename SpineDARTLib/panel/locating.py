@@ -10,7 +10,8 @@ import numpy as np
 
 from ..geometry.camera import project_with_depth, rays
 from ..types import LEVELS, Seed, View
-from .casing import what_case_lacks, xray_of
+from .lacking import what_case_lacks
+from .posing import xray_of
 from .state import PanelState, Refusal
 
 APART_PX = 40.0
@@ -167,7 +168,8 @@ def with_clicking(state: PanelState, on: bool) -> PanelState:
     if on and lack:
         raise Refusal(lack)
     words = f"Click the centre of {state.level} in each view. Esc ends." if on else "Clicks do nothing now."
-    return replace(state, clicking=on, epipolar_px={}, message=words, attention=False)
+    marking = replace(state.marking, next="")
+    return replace(state, clicking=on, marking=marking, epipolar_px={}, message=words, attention=False)
 
 
 def epipolar_lines(state: PanelState, view: str, u: float, v: float) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..types import View
 from . import dropping, exporting, keeping, reviewing
 from .case_events import CaseEvents
+from .geometry_events import GeometryEvents
 from .loading import Loaded
 from .review_events import ReviewEvents
 from .state import PanelState, Refusal
@@ -25,7 +26,7 @@ SCENE = Path("scene")
 
 
 @final
-class Presenter(CaseEvents, ReviewEvents):
+class Presenter(CaseEvents, GeometryEvents, ReviewEvents):
     """The panel without its window.
 
     Nothing that a user does raises: what cannot be done becomes ``state.message``, with ``state.attention``. The window

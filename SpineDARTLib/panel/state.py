@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry.known import KnownGeometry
+from ..geometry.recovered import Recovered
+from ..io.gathered import Gathered
 from ..review.record import Key, Review
 from ..review.session import Session
 from ..types import Cannula, Case, Option, Plan, Safety, Seed
@@ -26,7 +28,10 @@ class CArm:
         primary_deg: LAO positive.
         secondary_deg: cranial positive.
         pixel_spacing_mm: on the detector, (between rows, between columns).
-        detector_rotation_deg, principal_point_px: not in the form, kept as they were; as ``geometry.c_arm`` has them.
+        isocentre_mm, principal_point_px: not in the form, kept as they were; as ``geometry.c_arm`` has them.
+        convention: how the angles are counted (``geometry.conventions``).
+        detector_rotation_deg: clockwise, seen from the source.
+        patient_position: one of ``geometry.patient.POSITIONS``, "" where nobody said.
     """
 
     primary_deg: float = 0.0
@@ -38,6 +43,21 @@ class CArm:
     convention: str = "dicom"
     detector_rotation_deg: float = 0.0
     principal_point_px: tuple[float, float] | None = None
+    patient_position: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a geometry file leaves open.
+
+    Attributes:
+        cameras: of which one is to be chosen; empty where that is clear.
+        axes: whether nothing says that its world is RAS or LPS.
+    """
+
+    file: Path
+    cameras: tuple[str, ...]
+    axes: bool
 
 
 @dataclass(frozen=True)
@@ -55,8 +75,10 @@ class XRay:
         mirrored: whether it was turned over, left to right, since it was read.
         notes: what is doubtful, a sentence each.
         path: the file, to read another of its pictures; None where it is not known any more.
-        known: what its DICOM tags say of the stored picture.
+        known: what is known of the stored picture, by tags, form or geometry file; None where only a camera is.
         holds: whether its last picture is a fluoroscopy's last-image hold.
+        frame: which frame its pose is in, where a file says so: equal texts share one (``io.gathered``).
+        asked: what a geometry file for it leaves open.
     """
 
     name: str
@@ -70,6 +92,13 @@ class XRay:
     path: Path | None = field(default=None, repr=False)
     known: KnownGeometry | None = field(default=None, repr=False)
     holds: bool = False
+    frame: str = ""
+    asked: Asked | None = field(default=None, repr=False)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody has said which way round its picture is stored."""
+        return self.known is not None and not {"image_flip_horizontal", "world_to_camera"} & set(self.known.quantities)
 
     @property
     def frames(self) -> int:
@@ -148,6 +177,28 @@ class Live:
     words: str
 
 
+Points = Mapping[str, Mapping[str, tuple[float, float]]]
+"""Number of a point ("1") to view name to pixel (u, v), in pictures as the source sees them."""
+
+
+@dataclass(frozen=True)
+class Marking:
+    """Corresponding points, from which the views' position is recovered.
+
+    Attributes:
+        points: as they were clicked.
+        next: number of the point that the next click is for; "" while none is taken.
+        recovered: what the points said last.
+        earlier: before each click that can be taken back, and before each recovery, the last last: points, and of a
+            recovery the case and X-rays.
+    """
+
+    points: Points = field(default_factory=dict)
+    next: str = ""
+    recovered: Recovered | None = field(default=None, repr=False)
+    earlier: tuple[tuple[Points, Case | None, tuple[XRay, ...]], ...] = field(default=(), repr=False)
+
+
 @dataclass(frozen=True)
 class PanelState:
     """Everything.
@@ -156,6 +207,9 @@ class PanelState:
         case: views whose geometry is known (perhaps fewer than two yet) and an id; its seeds are in ``seeds``.
         case_folder: that it was read from, None for one put together here or changed here.
         xrays: a row each; those without geometry too.
+        same_frame: the user vouches that neither patient nor C-arm moved between the pictures.
+        marking: corresponding points.
+        judged: view advice and consistency of views, perhaps of earlier ones (``lacking.judgement`` knows).
         seeds: level to clicks.
         level: that the next click is for.
         clicking: whether clicks in the views are taken.
@@ -184,6 +238,9 @@ class PanelState:
     case: Case | None = None
     case_folder: Path | None = None
     xrays: tuple[XRay, ...] = ()
+    same_frame: bool = False
+    marking: Marking = field(default_factory=Marking)
+    judged: Gathered | None = None
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     level: str = "L3"
     clicking: bool = False

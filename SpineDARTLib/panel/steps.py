@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..plan.words import DOUBTFUL
 from ..types import LEVELS, Status
-from .casing import angle_words, shared_words, what_case_lacks
+from .casing import angle_words
 from .grading import title
+from .lacking import CONTRADICTED, contradiction, sharing, what_case_lacks, what_fit_lacks, what_geometry_lacks
 from .locating import passing_words, what_seed_lacks
+from .marking import what_points_lack
 from .rows import COLUMNS, Cell, Details, Row, details, review_rows
 from .state import PanelState
 
@@ -78,15 +80,34 @@ def _case(state: PanelState) -> Step:
     controls = {"open": "", "sample": "", "add_view": running, "close": none, "geometry": none or running,
                 "matrix": none or running, "polarity": none or running, "mirror": none or running,
                 "remove_view": none or running, "frame": none or running}  # fmt: skip
+    controls |= _relation_controls(state, running)
     notes = [xray.name for xray in state.xrays if xray.notes]
     views = state.case.views if state.case else ()
     words, mark = (lack, "attention") if state.xrays else ("none open yet", "waiting")
     if not lack:
         sources = ", ".join(dict.fromkeys(xray.source for xray in state.xrays))
-        doubtful = notes or shared_words(state)[1]
+        open_question, contradicted = what_geometry_lacks(state), contradiction(state)
+        doubtful = notes or open_question or contradicted
         words, mark = f"{angle_words(views)}, geometry: {sources}", "attention" if doubtful else "done"
         words += f"; look at {', '.join(notes)}" if notes else ""
+        words = CONTRADICTED if contradicted else f"{words}; a question is open" if open_question else words
     return Step("Case", mark, words, {name: _control(why) for name, why in controls.items()})
+
+
+def _relation_controls(state: PanelState, running: str) -> dict[str, str]:
+    """What says how the X-rays stand to each other."""
+    two = "" if len(state.view_names) > 1 else "Points need two X-rays with a geometry, if only a rough one."
+    points = "" if state.marking.points else "There are no points."
+    files = sharing(replace(state, same_frame=False))[0]
+    vouch = "" if files is None and len(state.view_names) > 1 else "The files have answered this."
+    return {
+        "same_frame": (two and "There are no two X-rays with a geometry yet.") or vouch or running,
+        "mark": two,
+        "moved": two,
+        "recover": two or running or what_points_lack(state),
+        "undo_mark": running or ("" if state.marking.earlier else "There is no point to take back."),
+        "clear_marks": points,
+    }
 
 
 def _locate(state: PanelState) -> Step:
@@ -109,17 +130,19 @@ def _locate(state: PanelState) -> Step:
     elif bad:
         words, mark = next(iter(bad.values())), "running" if state.clicking else "attention"
     elif good:
-        words, mark = f"{' '.join(good)} located", "done"
+        open_question = "; a question of step 1 is open" if what_geometry_lacks(state) else ""
+        words, mark = f"{' '.join(good)} located{open_question}", "attention" if open_question else "done"
     else:
         words, mark = "click each vertebra's centre in every view", "running" if state.clicking else "waiting"
     return Step("Locate", mark, words, {name: _control(why) for name, why in controls.items()})
 
 
 def _fit(state: PanelState) -> Step:
-    lack = what_case_lacks(state) or (
+    lack = what_fit_lacks(state) or (
         "" if state.seeds else "No vertebra is located yet. Click the centre of each in every view."
     )
     jobs = state.jobs
+    doubt = " · ⚠ the pictures contradict the geometry (step 1)" if contradiction(state) else ""
     running = [level for level, job in jobs.items() if job.open]
     one = lack or what_seed_lacks(state, level_to_fit(state))
     controls = {"fit_all": lack, "fit_selected": one, "settings": "",
@@ -137,11 +160,14 @@ def _fit(state: PanelState) -> Step:
         mark = "done" if not left else "waiting"
     else:
         good = [] if lack else [level for level in state.seeds if not what_seed_lacks(state, level)]
-        return Step("Fit", "waiting", f"ready to fit {' '.join(good)}" if good else "needs located vertebrae",
-                    {name: _control(why) for name, why in controls.items()})  # fmt: skip
+        ready = f"ready to fit {' '.join(good)}" if good else "needs located vertebrae"
+        asked = "a question of step 1 is open" if state.seeds and what_geometry_lacks(state) else ""
+        mark, words = "attention" if doubt else "waiting", f"{asked or ready}{doubt}"
+        return Step("Fit", mark, words, {name: _control(why) for name, why in controls.items()})
     words = " · ".join(parts) or f"{' '.join(state.plans)} fitted"
     words += f" · {' '.join(left)} not fitted yet" if left and not running else ""
-    return Step("Fit", mark, words, {name: _control(why) for name, why in controls.items()})
+    mark = "attention" if doubt and mark != "running" else mark
+    return Step("Fit", mark, words + doubt, {name: _control(why) for name, why in controls.items()})
 
 
 def _review(state: PanelState) -> Step:
@@ -221,7 +247,7 @@ def _inspect(state: PanelState) -> Step:
     chosen = none or ("" if plan else "Select a vertebra in the table first.")
     history = chosen or ("" if plan and plan.fitted.history else "This plan was saved without its history.")
     fits = [fit for fit in state.fits if key and key[0] in fit.plans]
-    again = chosen or what_case_lacks(state) or (what_seed_lacks(state, key[0]) if key else "")
+    again = chosen or what_fit_lacks(state) or (what_seed_lacks(state, key[0]) if key else "")
     controls = {"replay": history, "loss": history, "residual": chosen, "modes": chosen, "landmarks": chosen,
                 "rerun": again, "compare": chosen or ("" if len(fits) > 1 else "Fit it again to compare.")}  # fmt: skip
     words = f"{key[0]}: {len(fits)} fit{'s' * (len(fits) != 1)}" if plan and key else "needs a fit" if none else chosen

@@ -166,7 +166,9 @@ def main() -> None:
             found[name, kind_of(case), "pictures"].append(image_consistency(views))
             if not name.endswith(PICTURE_ONLY):
                 found[name, kind_of(case), "clicks"].append(click_consistency(clicks_of(case, name), views))
-        stranger = next(one for one in (other, *cases) if one.id[:8] != case.id[:8])
+        stranger = next((one for one in (other, *cases) if one.id[:8] != case.id[:8]), None)
+        if stranger is None:
+            continue
         views = (pair[0], replace(pair[1], image=stranger.views[1].image))
         found["another person's picture", kind_of(case), "pictures"].append(image_consistency(views))
     report(found, options.out, time.perf_counter() - start)
@@ -180,7 +182,10 @@ def report(found: dict[tuple[str, str, str], list[Consistency]], out: Path, seco
     )
     document = {}
     for name, kind, what in found:
-        document[f"{name}, {kind}, {what}"] = [vars(one) for one in found[name, kind, what]]
+        document[f"{name}, {kind}, {what}"] = [
+            {**vars(one), "offset_mm": one.offset_mm if np.isfinite(one.offset_mm) else None}
+            for one in found[name, kind, what]
+        ]
         if what == "clicks":
             continue
         columns = []
@@ -189,7 +194,7 @@ def report(found: dict[tuple[str, str, str], list[Consistency]], out: Path, seco
             columns.append(" / ".join(f"{counts[verdict]:3d}" for verdict in VERDICTS) if counts else "")
         print(f"{name:26}{kind:9}" + "".join(f"{column:36}" for column in columns))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "consistency.json").write_text(json.dumps(document, indent=1) + "\n")
+    (out / "consistency.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
     print(f"{seconds:.0f} s")
 
 

@@ -50,7 +50,7 @@ def truth(models):
 @pytest.fixture(scope="module")
 def seen(truth, models):
     """Rendered by our own renderer, with a sloping background and noise."""
-    views = views_of(160)
+    views = views_of(128)
     scene = Scene(tuple(truth), models, RenderSettings())
     drawn = scene.pictures(parameters_of(tuple(truth.values()), RANK), Detectors.of(views), "torch").sum((0, 1)).numpy()
     noise = 0.01 * np.random.default_rng(0).normal(size=drawn.shape).astype(np.float32)

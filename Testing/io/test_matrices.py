@@ -71,6 +71,7 @@ writer("bare.json")(lambda matrices: json.dumps([matrix.tolist() for matrix in m
 writer("named.json")(
     lambda matrices: json.dumps({"views": {str(i): {"projection_matrix": m.tolist()} for i, m in enumerate(matrices)}})
 )
+writer("names.json")(lambda matrices: json.dumps({str(index): m.tolist() for index, m in enumerate(matrices)}))
 writer("square.json")(
     lambda matrices: json.dumps({"views": [{"projection_matrix": square(matrix).tolist()} for matrix in matrices]})
 )

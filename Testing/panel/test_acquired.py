@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SpineDARTLib.panel import casing
+from SpineDARTLib.geometry.words import angles_deg
+from SpineDARTLib.panel import lacking
 from SpineDARTLib.panel.presenter import Presenter
 from SpineDARTLib.panel.state import CArm
 from SpineDARTLib.panel.steps import steps
@@ -61,7 +62,7 @@ def write_dicom(path: Path, view: View, frames: int = 1, **tags: object) -> Path
 
 
 def lack(presenter: Presenter) -> str:
-    return casing.what_case_lacks(presenter.state)
+    return lacking.what_case_lacks(presenter.state)
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
@@ -99,7 +100,7 @@ def test_what_a_file_does_not_say_is_asked_for(
     (xray,) = presenter.state.xrays
     assert xray.source == "DICOM and C-arm form" and presenter.state.case is not None
     np.testing.assert_allclose(presenter.state.case.views[0].intrinsics, views[1].intrinsics, atol=1e-6)
-    np.testing.assert_allclose(casing.angles_deg(presenter.state.case.views[0]), (88.0, -5.0), atol=1e-6)
+    np.testing.assert_allclose(angles_deg(presenter.state.case.views[0]), (88.0, -5.0), atol=1e-6)
 
 
 def test_the_form_changes_what_was_changed_and_keeps_the_rest(
@@ -110,7 +111,7 @@ def test_the_form_changes_what_was_changed_and_keeps_the_rest(
     presenter.add_view(write_dicom(tmp_path / "lat.dcm", views[1], **tags))
     shown = presenter.state.xrays[0].c_arm
     presenter.set_c_arm("LAT", replace(shown, primary_deg=88.0, secondary_deg=-9.0))  # 88.0: what the form rounds to
-    np.testing.assert_allclose(casing.angles_deg(presenter.state.case.views[0]), (87.96, -9.0), atol=1e-6)
+    np.testing.assert_allclose(angles_deg(presenter.state.case.views[0]), (87.96, -9.0), atol=1e-6)
     presenter.set_c_arm("LAT", replace(shown, source_to_isocentre_mm=5000.0))
     assert presenter.state.attention and "source_to_isocentre_mm" in presenter.state.message
 
@@ -126,7 +127,7 @@ def test_two_examinations_are_not_one_world(present: Present, views: tuple[View,
     assert lack(presenter) == "" and len(presenter.state.view_names) == 2
     presenter.remove_view("LAT")
     presenter.add_view(write_dicom(tmp_path / "lat.dcm", views[1], **ALL_TAGS))
-    assert lack(presenter) == "" and "table or C-arm were moved" in casing.shared_words(presenter.state)[1]
+    assert lack(presenter) == "" and "table or C-arm were moved" in lacking.shared_words(presenter.state)[1]
 
 
 def test_a_ct_is_no_x_ray(present: Present, views: tuple[View, View], tmp_path: Path):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from SpineDARTLib.geometry.words import display
-from SpineDARTLib.panel import casing
+from SpineDARTLib.geometry.words import angles_deg, display
+from SpineDARTLib.panel.posing import c_arm_of_view
 from SpineDARTLib.panel.presenter import Presenter
 from SpineDARTLib.panel.state import CArm
 from SpineDARTLib.panel.steps import Step, steps
@@ -90,9 +90,9 @@ def test_two_pictures_and_the_form(present: Present, views: tuple[View, View], t
     assert case is not None
     for found, true in zip(case.views, views, strict=True):
         np.testing.assert_allclose(found.projection, true.projection, atol=1e-6)
-        np.testing.assert_allclose(casing.angles_deg(found), casing.angles_deg(true), atol=1e-6)
-        again = casing.c_arm_of_view(found)
-        assert (again.primary_deg, again.secondary_deg) == pytest.approx(casing.angles_deg(true))
+        np.testing.assert_allclose(angles_deg(found), angles_deg(true), atol=1e-6)
+        again = c_arm_of_view(found)
+        assert (again.primary_deg, again.secondary_deg) == pytest.approx(angles_deg(true))
     assert display(case.views[1]) == "LAO 88 CAU 5"
 
 
@@ -100,7 +100,7 @@ def test_two_pictures_and_the_form(present: Present, views: tuple[View, View], t
     ("form", "words"),
     [
         (CArm(source_to_isocentre_mm=2000.0), "source_to_isocentre_mm"),
-        (CArm(pixel_spacing_mm=(0.0, 0.2)), "pixel spacing"),
+        (CArm(pixel_spacing_mm=(0.0, 0.2)), "pixel_spacing_mm"),
     ],
 )
 def test_a_form_that_no_c_arm_has(present: Present, views: tuple[View, View], tmp_path: Path, form: CArm, words: str):
@@ -113,13 +113,14 @@ def test_a_form_that_no_c_arm_has(present: Present, views: tuple[View, View], tm
 def test_a_matrix_from_a_file(present: Present, views: tuple[View, View], tmp_path: Path):
     presenter = present()
     presenter.add_view(picture(tmp_path / "ap.png", views[0]))
-    matrix = {"projection_matrix": views[0].projection.tolist(), "pixel_spacing_mm": [3.0, 3.0]}
+    matrix = {"projection_matrix": views[0].projection.tolist(), "coordinate_system": "RAS"}
     (tmp_path / "ap.json").write_text(json.dumps(matrix))
     presenter.set_matrix("AP", tmp_path / "ap.json")
     assert "source_to_detector_mm" in presenter.state.message and presenter.state.attention
     (tmp_path / "ap.json").write_text(json.dumps({**matrix, "source_to_detector_mm": 1020.0}))
     presenter.set_matrix("AP", tmp_path / "ap.json")
-    assert presenter.state.xrays[0].source == "matrix" and presenter.state.view_names == ("AP",)
+    (xray,) = presenter.state.xrays
+    assert xray.source == "matrix" and presenter.state.view_names == ("AP",) and not xray.unanswered
 
 
 def test_polarity_and_mirror(present: Present, views: tuple[View, View], tmp_path: Path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...geometry.known import KnownGeometry, missing_of
+from ...geometry.orientation import oriented
 from .angles import read_angles, read_patient
 from .display import read_display
 from .distances import read_distances
@@ -88,7 +89,7 @@ def read_known(path: Path, frame: int | None = None) -> KnownGeometry:
             found.warnings.append(
                 f"The file is of kind {kind}, not an X-ray as the machine wrote it; tags may be missing."
             )
-        return KnownGeometry(
+        known = KnownGeometry(
             path.name, kind, shape, index, frames,
             quantities=found.quantities,
             conflicts=tuple(found.conflicts),
@@ -100,6 +101,7 @@ def read_known(path: Path, frame: int | None = None) -> KnownGeometry:
             view_position=view,
             identities=_identities(found.header),
         )  # fmt: skip
+        return oriented(known)
 
 
 def _read(found: Findings) -> str | None:
