@@ -18,11 +18,15 @@ from .fit.calibration import compared, refine
 from .fit.confidence import conclude
 from .fit.initialise import Starts, initialise
 from .fit.optimise import fit
+from .geometry.consistency import image_consistency
 from .geometry.refined import refined_views
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
 from .resources import resource_folder
-from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status
+from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status, View
+
+MOST_COMPARED = 5
+"""Views whose pictures are compared, every one with every other (a third of a second a pair)."""
 
 
 def plan_case(
@@ -52,9 +56,30 @@ def plan_case(
     seconds = (perf_counter() - begun) / max(len(fits.starts.vertebrae), 1)
     found = {one.level: one for one in fits.results(run, seconds)}
     failed = {level: FittedVertebra(level, Status.NOT_INITIALISED, why) for level, why in fits.starts.reasons.items()}
-    results = (found.get(seed.level) or failed[seed.level] for seed in seeds)
+    contradicted = contradiction(fits.case.views)
+    results = (doubted(found.get(seed.level) or failed[seed.level], contradicted) for seed in seeds)
     plans = (plan_vertebra(one, models.get(one.level), settings.plan) for one in results)
     return tuple(replace(plan, refinement=refinement) for plan in plans)
+
+
+def contradiction(views: Sequence[View]) -> str:
+    """Why the pictures cannot have been taken by these cameras, a sentence; "" where nothing says so.
+
+    A fit does not tell: one to a mirrored picture may look as good as any.
+    """
+    if len(views) > MOST_COMPARED:
+        return ""
+    found = image_consistency(views)
+    return found.words if found.consistent == "no" else ""
+
+
+def doubted(one: FittedVertebra, contradicted: str) -> FittedVertebra:
+    """A fit that is not to be worked from where the pictures contradict the geometry."""
+    if not contradicted or one.vertebra is None:
+        return one
+    reason = f"The pictures contradict the geometry that is given for them. {contradicted} {one.reason}".strip()
+    status = Status.LOW_CONFIDENCE if one.status.usable else one.status
+    return replace(one, status=status, reason=reason)
 
 
 @dataclass(frozen=True)

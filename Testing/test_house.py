@@ -76,7 +76,7 @@ def test_importing_the_library_is_light():
 
 
 @pytest.mark.skipif(not (ROOT / LIBRARY / "__main__.py").exists(), reason="no command line yet")
-@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["benchmark", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["geometry", "--help"], ["benchmark", "--help"]])
 def test_help_is_quick_and_imports_no_torch(arguments):
     code = f"""
 import sys, time

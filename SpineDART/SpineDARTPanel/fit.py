@@ -18,6 +18,7 @@ from .section import Section
 SIGNS = {"waiting": "○", "running": "◐", "done": "●", "failed": "⚠", "cancelled": "○"}
 TONES = {"waiting": "none", "running": "running", "done": "good", "failed": "check", "cancelled": "none"}
 SIMILARITIES = ("gradient-ncc", "ncc", "hybrid", "learned")
+REFINED = {"on": True}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -109,8 +110,13 @@ class FitSettings:
         self._device.addItems(list(DEVICES))
         self._seed = build.helped(qt.QSpinBox(), _("Other starts are tried with another number."))
         self._seed.maximum = 9999
+        self._refine = build.helped(
+            qt.QCheckBox(_("Refine small errors of the geometry")),
+            _("Cameras, poses and shapes move together for one more stage; needs two vertebrae or more."),
+        )
+        self._refine.connect("clicked(bool)", self._changed)
         rows = ((_("Similarity"), self._similarity), (_("Device"), self._device), (_("Random seed"), self._seed))
-        self.fold = Fold(_("Settings"), _("For the next fit; the usual ones are good."), build.form(rows))
+        self.fold = Fold(_("Settings"), _("For the next fit; the usual ones are good."), build.form(rows), self._refine)
         self._similarity.connect("activated(int)", self._changed)
         self._device.connect("activated(int)", self._changed)
         self._seed.connect("valueChanged(int)", self._changed)
@@ -122,6 +128,9 @@ class FitSettings:
         self._seed.blockSignals(True)
         self._seed.value = int(str(state.settings.get("seed", 0)))
         self._seed.blockSignals(False)
+        self._refine.blockSignals(True)
+        self._refine.checked = state.settings.get("refinement") == REFINED
+        self._refine.blockSignals(False)
 
     def _changed(self) -> None:
         chosen: dict[str, object] = {}
@@ -131,4 +140,6 @@ class FitSettings:
             chosen["device"] = DEVICES[self._device.currentIndex]
         if self._seed.value:
             chosen["seed"] = self._seed.value
+        if self._refine.checked:
+            chosen["refinement"] = REFINED
         self._presenter.set_settings(chosen)

@@ -17,6 +17,7 @@ from SpineDARTLib.panel.state import PanelState
 from SpineDARTLib.types import Plan
 
 from . import build, picture
+from .fit import REFINED
 from .fold import Fold
 from .section import Section
 from .style import TONES, colours
@@ -105,7 +106,9 @@ class InspectSection(Section):
         fitted = plan.fitted
         findings = self._inspector.findings(state, fitted.level)
         fine = _("Nothing stands out in this fit.")
-        build.write(self._diagnosis, "\n".join(findings) or f"{fine} {fitted.reason}".strip())
+        words = "\n".join(findings) or f"{fine} {fitted.reason}".strip()
+        cameras = _("Cameras: {words}").format(words=plan.refinement.words) if plan.refinement is not None else ""
+        build.write(self._diagnosis, f"{words}\n{cameras}".strip())
         build.tone(self._diagnosis, "tone", "check" if findings else "")
         self._plot.show(losses(plan), None, self._colours["quiet"])
         coefficients = () if fitted.vertebra is None else fitted.vertebra.coefficients
@@ -164,11 +167,13 @@ def losses(plan: Plan) -> list[tuple[str, np.ndarray]]:
 
 def settings_words(settings: Mapping[str, object]) -> str:
     """{"plan": {"gauge": 11}, "seed": 3} to "gauge 11, seed 3"."""
+    refined = [_("geometry refined")] * (settings.get("refinement") == REFINED)
     parts = [
         settings_words(value) if isinstance(value, Mapping) else f"{name.replace('_', ' ')} {value}"
         for name, value in settings.items()
+        if name != "refinement"
     ]
-    return ", ".join(parts)
+    return ", ".join(parts + refined)
 
 
 def _mode_words(value: float) -> str:

@@ -17,7 +17,7 @@ from .section import Section
 class LocateSection(Section):
     """Finds vertebrae, or takes clicks on them."""
 
-    reads = frozenset({"seeds", "level", "clicking", "case", "xrays"})
+    reads = frozenset({"seeds", "level", "clicking", "marking", "case", "xrays"})
 
     def __init__(self, presenter: Any) -> None:
         super().__init__(2, _("Locate"), _("Which vertebrae to plan, and where they are."), "click")
@@ -44,7 +44,7 @@ class LocateSection(Section):
     def show(self, state: PanelState) -> None:
         """Levels and their clicks."""
         self._click.blockSignals(True)
-        self._click.checked = state.clicking
+        self._click.checked = state.clicking and not state.marking.next
         self._click.blockSignals(False)
         self._level.setCurrentIndex(LEVELS.index(state.level))
         levels = sorted(state.seeds, key=LEVELS.index)

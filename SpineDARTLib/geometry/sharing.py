@@ -27,6 +27,9 @@ def share_frame(first: KnownGeometry, second: KnownGeometry) -> tuple[bool | Non
         return False, f"The two files come from different machines; {RECOVER}."
     if frames is False:
         return False, f"The two files name different frames of reference; {RECOVER}."
+    lying = {known.patient_position for known in (first, second) if known.patient_position}
+    if len(lying) > 1:
+        return False, f"The patient was turned between the two ({' and '.join(sorted(lying))}); {RECOVER}."
     if all("world_to_camera" in known.quantities for known in (first, second)):
         if frames or studies or machines:
             return (

@@ -21,7 +21,7 @@ from .attenuation import POLARITIES, guess_polarity, to_attenuation
 from .cameras import C_ARM_FIELDS, GEOMETRY_FIELDS, explained, is_flipped, read_camera
 from .fields import Field, load_json
 from .files import new_folder
-from .image import DICOM_SUFFIXES, read_image
+from .image import is_dicom, read_image
 
 FORMAT = "spinedart-case/1"
 FILE_NAME = "case.json"
@@ -100,11 +100,7 @@ def _read_view(field: Field) -> View:
     if is_flipped(geometry):
         stored = turned_over(stored)
         log.info("view %s: image and clicks are turned over, left to right, to what the source sees", name)
-    elif (
-        c_arm is not None
-        and "image_flip_horizontal" not in c_arm.members()
-        and path.name.lower().endswith(DICOM_SUFFIXES)
-    ):
+    elif c_arm is not None and "image_flip_horizontal" not in c_arm.members() and is_dicom(path):
         log.warning("view %s: %s", name, FLIP_UNSAID)
     attenuation = to_attenuation(stored, polarity)
     return View(name, attenuation, intrinsics, world_to_camera, spacing_mm, distance_mm, polarity)

@@ -185,7 +185,7 @@ def _angles(world_to_camera: np.ndarray) -> dict[str, float]:
 
 
 def _conflict(tag: Quantity | None, matrix: Quantity) -> Conflict | None:
-    if tag is None or matrix.name == "world_to_camera":
+    if tag is None or matrix.name in ("world_to_camera", *OF_STORED_PICTURE):
         return None
     limit = DIFFERENT[matrix.unit]
     scale = abs(tag.value[0]) if matrix.unit == "mm" else 1.0

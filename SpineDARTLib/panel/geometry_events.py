@@ -32,6 +32,10 @@ class GeometryEvents(Events):
         """Geometry from the form."""
         self._do(lambda: posing.with_c_arm(self.state, view, c_arm))
 
+    def set_display(self, view: str, text: str) -> None:
+        """Angles as a C-arm's display shows them."""
+        self._do(lambda: posing.with_display(self.state, view, text))
+
     def set_stored(self, view: str, quantity: str, value: float) -> None:
         """Which way round a picture is stored: "image_flip_horizontal" or "image_rotation_deg"."""
         self._do(lambda: posing.with_picture_said(self.state, view, quantity, value))

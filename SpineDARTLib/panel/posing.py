@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..geometry.c_arm import c_arm_camera, c_arm_of, camera_of
+from ..geometry.conventions import CONVENTIONS
 from ..geometry.known import KnownGeometry
 from ..geometry.sharing import together
 from ..geometry.turned import turn_pixels
-from ..geometry.words import display
+from ..geometry.words import angles_of_display, display
 from ..io.said import said
 from ..types import Case, View
 from .acquired import (
@@ -56,6 +57,24 @@ def with_c_arm(state: PanelState, name: str, c_arm: CArm) -> PanelState:
         xray, known=known, source=source, frame="", notes=(*kept, *doubts(known)), c_arm=c_arm, asked=None
     )
     return posed(replaced(state, changed))
+
+
+def with_display(state: PanelState, name: str, text: str) -> PanelState:
+    """With both angles as a C-arm's display shows them: "LAO 30 CRA 10"; its letters are DICOM's, however else angles
+    are counted.
+
+    Raises:
+        Refusal: no such text.
+    """
+    try:
+        primary, secondary = angles_of_display(text)
+    except ValueError:
+        raise Refusal(f"{name}: “{text}” is no display of a C-arm. It is read like LAO 30 CRA 10.") from None
+    shown = xray_of(state, name).c_arm
+    known = CONVENTIONS[shown.convention]
+    alike = known.signs == (1.0, 1.0) and known.joints == "isocentric" and known.relative_to == "patient"
+    convention = shown.convention if alike else "dicom"
+    return with_c_arm(state, name, replace(shown, primary_deg=primary, secondary_deg=secondary, convention=convention))
 
 
 def with_picture_said(state: PanelState, name: str, quantity: str, value: float) -> PanelState:

@@ -112,6 +112,7 @@ def _relation_controls(state: PanelState, running: str) -> dict[str, str]:
 
 def _locate(state: PanelState) -> Step:
     lack = what_case_lacks(state)
+    clicking = state.clicking and not state.marking.next
     good = [level for level in state.seeds if not what_seed_lacks(state, level)]
     bad = {level: what_seed_lacks(state, level) for level in state.seeds if level not in good}
     bad |= {level: words for level in good if (words := passing_words(state, level))}
@@ -128,12 +129,12 @@ def _locate(state: PanelState) -> Step:
     if lack:
         words, mark = "needs two views with their geometry", "waiting"
     elif bad:
-        words, mark = next(iter(bad.values())), "running" if state.clicking else "attention"
+        words, mark = next(iter(bad.values())), "running" if clicking else "attention"
     elif good:
         open_question = "; a question of step 1 is open" if what_geometry_lacks(state) else ""
         words, mark = f"{' '.join(good)} located{open_question}", "attention" if open_question else "done"
     else:
-        words, mark = "click each vertebra's centre in every view", "running" if state.clicking else "waiting"
+        words, mark = "click each vertebra's centre in every view", "running" if clicking else "waiting"
     return Step("Locate", mark, words, {name: _control(why) for name, why in controls.items()})
 
 

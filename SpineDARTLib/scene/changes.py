@@ -35,8 +35,8 @@ from .tables import plan_rows, show_table
 from .vertebrae import levels_shown
 from .xrays import show_view
 
-SHOWN = ("case", "seeds", "live_mm", "plans", "options", "review", "dragged", "selected", "epipolar_px", "hidden",
-         "session", "busy")  # fmt: skip
+SHOWN = ("case", "seeds", "marking", "live_mm", "plans", "options", "review", "dragged", "selected", "epipolar_px",
+         "hidden", "session", "busy")  # fmt: skip
 """Fields of the state that something in the scene shows."""
 
 
@@ -141,9 +141,11 @@ def _other_sides(before: PanelState, state: PanelState, level: str) -> frozenset
 
 def _clicks(scene: vtkMRMLScene, before: PanelState, state: PanelState) -> Iterator[None]:
     assert state.case is not None
-    if differ(before, state, "case", "seeds", "plans", "live_mm"):
+    if differ(before, state, "case", "seeds", "marking", "plans", "live_mm"):
         for view in state.case.views:
             clicks = waiting_clicks(scene, view, tuple(state.seeds.values()))
+            points = state.marking.points
+            clicks |= {number: places[view.name] for number, places in points.items() if view.name in places}
             show_clicks(scene, view, clicks, state.case.id)
             yield
 

@@ -16,9 +16,10 @@ from time import perf_counter
 import numpy as np
 from slicer import vtkMRMLScene
 
+from ..geometry.refined import refined_case
 from ..panel.presenter import Presenter
 from ..panel.state import Live, PanelState
-from ..types import Option, View
+from ..types import Case, Option, Refinement, View
 from .barrel import show_barrel
 from .changes import SHOWN, changes, differ, other_case
 from .recover import resume
@@ -34,6 +35,8 @@ KEPT = (
     "case",
     "xrays",
     "seeds",
+    "same_frame",
+    "marking",
     "level",
     "fits",
     "plans",
@@ -62,6 +65,7 @@ class Follow:
         self._shown = self._target = self._kept = PanelState()
         self._steps: Iterator[None] | None = None
         self._by_hand = self._stopped = False
+        self._refined: tuple[Case, Refinement, Case] | None = None
         self._watch = Watch(scene, self._dragged, lambda level, side: presenter.release(), self._taken, self._clicked)
         events = ((vtkMRMLScene.StartSaveEvent, self.flush), (vtkMRMLScene.StartCloseEvent, self.forget))
         self._observed = [scene.AddObserver(event, heard) for event, heard in events]
@@ -163,10 +167,21 @@ class Follow:
 
     def _to_show(self) -> PanelState | None:
         """What is to be shown, None where it is shown. While a rater grades, all stays as it was."""
-        shown, state = self._shown, self._presenter.state
+        shown, state = self._shown, self._as_planned(self._presenter.state)
         if state.session is not None and not other_case(shown, state):
             state = replace(state, **{name: getattr(shown, name) for name in NOT_SEEN})
         return state if differ(shown, state, *SHOWN) else None
+
+    def _as_planned(self, state: PanelState) -> PanelState:
+        """With the cameras that the plans were made with, where these were refined with the fit."""
+        chosen = state.plans.get(state.selected[0]) if state.selected else None
+        plan = chosen or next(iter(state.plans.values()), None)
+        if state.case is None or plan is None or plan.refinement is None:
+            return state
+        before = self._refined
+        if before is None or before[0] is not state.case or before[1] is not plan.refinement:
+            self._refined = before = (state.case, plan.refinement, refined_case(state.case, [plan]))
+        return replace(state, case=before[2])
 
     def _to_keep(self) -> bool:
         """Whether the scene's copy of the review is an old one. A scene that is saved whole tells nobody before."""
@@ -198,7 +213,8 @@ class Follow:
         self._presenter.drag(end, point_mm)
 
     def _clicked(self, view: str, level: str, u: float, v: float) -> None:
-        seed = self._presenter.state.seeds.get(level)
-        known = seed.clicks_px.get(view) if seed else None
+        state = self._presenter.state
+        seed = state.seeds.get(level)
+        known = seed.clicks_px.get(view) if seed else state.marking.points.get(level, {}).get(view)
         if known is not None and max(abs(known[0] - u), abs(known[1] - v)) > CLICK_MOVED_PX:
             self._presenter.click(view, u, v, level)

@@ -75,7 +75,8 @@ def test_without_a_beam_nothing_is_told():
 @pytest.mark.parametrize(
     ("position", "convention", "primary_deg", "under"),
     [
-        ("HFP", "dicom", 0, True), ("HFP", "dicom", 176, False), ("HFP", "table", 0, False), ("HFP", "dicom", 90, False),
+        ("HFP", "dicom", 0, True), ("HFP", "dicom", 176, False), ("HFP", "table", 0, False),
+        ("HFP", "dicom", 90, False),
         ("HFS", "dicom", 0, False), ("HFS", "dicom", 180, True), ("FFP", "dicom", 10, True), (None, "dicom", 0, False),
         ("HFDL", "dicom", 90, True), ("HFDR", "dicom", 90, False),
     ],

@@ -70,6 +70,16 @@ def test_whole_pose():
     assert share_frame(whole, known())[0] is None
 
 
+def test_a_patient_who_was_turned():
+    pose = {"world_to_camera": quantity_of("world_to_camera", np.eye(4).ravel().tolist(), "system", "derived")}
+    for one in (known((1, 2, 3)), replace(known(), quantities=pose)):
+        supine, prone = (replace(one, patient_position=position) for position in ("HFS", "HFP"))
+        assert share_frame(supine, supine)[0] is True
+        assert share_frame(supine, one)[0] is True
+        verdict, words = share_frame(supine, prone)
+        assert verdict is False and "was turned between the two (HFP and HFS)" in words
+
+
 def test_isocentres_are_counted_from_the_first():
     first, second = together([known((1, 2, 3)), known((11, 2, -5))])
     assert first.quantities["isocentre_mm"].value == (0, 0, 0)

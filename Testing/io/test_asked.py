@@ -66,8 +66,11 @@ def test_a_radiograph_without_orientation_is_asked_which_way_round_it_is(
 
 
 def xa_pair(views: tuple[View, View], folder: Path, **tags: Any) -> list[Path]:
-    return [write(folder / f"{index}.dcm", view, True, "XA", PositionerPrimaryAngle=first, PositionerSecondaryAngle=second,
-                  **tags) for index, (view, (first, second)) in enumerate(zip(views, ANGLES, strict=True))]  # fmt: skip
+    files = []
+    for view, (primary_deg, secondary_deg) in zip(views, ANGLES, strict=True):
+        angles = {"PositionerPrimaryAngle": primary_deg, "PositionerSecondaryAngle": secondary_deg}
+        files.append(write(folder / f"{len(files)}.dcm", view, True, "XA", **angles, **tags))
+    return files
 
 
 @pytest.mark.parametrize(
@@ -108,3 +111,20 @@ def test_a_prone_patient_whose_angles_are_counted_from_the_table(views: tuple[Vi
     # The beam that runs to the ceiling runs to a prone patient's back; what is towards the head stays there.
     for view, true in zip(case.views, views, strict=True):
         np.testing.assert_allclose(view.axis, true.axis * (-1, -1, 1), atol=1e-9)
+
+
+def test_a_case_of_dicom_whose_flip_is_unsaid_is_warned_of(edit_case, views: tuple[View, View], caplog):
+    """However the file is called: machines write names without a suffix."""
+    from SpineDARTLib.io.case import read_case
+
+    arm = {"primary_deg": 4.0, "secondary_deg": 3.0, "source_to_detector_mm": SOURCE_TO_DETECTOR_MM,
+           "source_to_isocentre_mm": SOURCE_TO_ISOCENTRE_MM, "pixel_spacing_mm": list(SPACING_MM)}  # fmt: skip
+
+    def change(document: dict[str, Any]) -> None:
+        document["views"][0] |= {"image": "IM1", "geometry": {"c_arm": arm}}
+        document["vertebrae"] = []
+
+    folder = edit_case(change)
+    write(folder / "IM1", views[0], True, "XA")
+    read_case(folder)
+    assert "says nothing of image_flip_horizontal" in caplog.text

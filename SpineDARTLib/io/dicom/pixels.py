@@ -112,6 +112,8 @@ def _decode(path: Path, dataset: Dataset, frame: int) -> np.ndarray:
             return _by_gdcm(path, dataset, frame)
         except (InputError, IndexError, TypeError) as error:
             log.debug("%s: SimpleITK: %s", path, error)
+    if not syntax.is_compressed:  # no decoder is lacking
+        raise InputError(path, "PixelData (7FE0,0010)", reason, "pixels that fit the header")
     raise InputError(path, "TransferSyntaxUID (0002,0010)", f"{syntax.name}: {reason}", DECODERS)
 
 
