@@ -27,6 +27,8 @@ from .io.gathering import gather
 
 WIDTH = 118
 """Of what goes to a file or a pipe."""
+PICTURE = "orientation.png"
+"""Beside every case that is written: axes that were taken for others (LPS for RAS) show nowhere else."""
 LONG = 4
 """Quantities of more numbers than this (a whole pose) are not printed number by number."""
 
@@ -59,7 +61,10 @@ def geometry(
         _say(console, f"Look at {picture}: is this how the machine stood?{without}")
     if out is not None:
         case = write_gathered(out, gathered, despite_pictures)
+        drawn = (out.parent if out.name == FILE_NAME else out) / PICTURE
+        draw(gathered, drawn)
         _say(console, f"Written to {out}: {len(case.views)} views. {NOT_CLINICAL}")
+        _say(console, f"Look at {drawn}: is this how the machine stood?")
         if gathered.consistency is not None and gathered.consistency.consistent == "no":
             _say(console, "WARNING. The pictures contradict this geometry (see above): do not plan on it unchecked.")
     return 0

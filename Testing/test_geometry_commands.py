@@ -90,6 +90,7 @@ def test_a_case_of_dicom_is_not_mirrored(xa_files, views, tmp_path, capsys):
     out = tmp_path / "case"
     code, said, _ = run(capsys, *xa_files, "--name", "AP,LAT", "--same-frame", "--out", out)
     assert code == 0 and f"Written to {out}: 2 views." in said
+    assert (out / "orientation.png").stat().st_size > 20_000, "the picture to check by eye stands beside the case"
     case = read_case(out)
     for view, true, angles in zip(case.views, views, ((4.0, 3.0), (88.0, -5.0)), strict=True):
         np.testing.assert_allclose(view.projection, at_isocentre(true, *angles).projection, atol=1e-6)

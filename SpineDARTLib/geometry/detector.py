@@ -8,9 +8,7 @@ import numpy as np
 
 from ..types import View
 from .camera import decompose_projection, rays
-
-PARALLEL_CONDITION = 1e6
-"""Of the equations for where beams meet; beyond it they are parallel to a tenth of a degree."""
+from .triangulate import nearest_to_lines
 
 
 def projection_of_detector(
@@ -89,7 +87,8 @@ def meeting_point(matrices: np.ndarray) -> np.ndarray:
         ValueError: axes that are parallel.
     """
     axes = [matrix[2, :3] / np.linalg.norm(matrix[2, :3]) for matrix in matrices]
-    return _nearest([-np.linalg.solve(matrix[:, :3], matrix[:, 3]) for matrix in matrices], axes)
+    sources = [-np.linalg.solve(matrix[:, :3], matrix[:, 3]) for matrix in matrices]
+    return nearest_to_lines(np.array(sources), np.array(axes))
 
 
 def looks_away(views: Sequence[View]) -> tuple[str, ...]:
@@ -100,18 +99,9 @@ def looks_away(views: Sequence[View]) -> tuple[str, ...]:
     middles = [np.array([[view.image.shape[1] - 1, view.image.shape[0] - 1]]) / 2 for view in views]
     beams = [rays(middle, view) for middle, view in zip(middles, views, strict=True)]
     try:
-        point = _nearest([source for source, _ in beams], [direction[0] for _, direction in beams])
+        point = nearest_to_lines(
+            np.reshape([source for source, _ in beams], (-1, 3)), np.reshape([one for _, one in beams], (-1, 3))
+        )
     except ValueError:
         return ()
     return tuple(view.name for view in views if (view.world_to_camera @ np.append(point, 1.0))[2] <= 0)
-
-
-def _nearest(points: Sequence[np.ndarray], directions: Sequence[np.ndarray]) -> np.ndarray:
-    """The point (3,) nearest to the lines through some points along unit directions, in least squares."""
-    normal, target = np.zeros((3, 3)), np.zeros(3)
-    for point, direction in zip(points, directions, strict=True):
-        across = np.eye(3) - np.outer(direction, direction)
-        normal, target = normal + across, target + across @ point
-    if not np.linalg.cond(normal) < PARALLEL_CONDITION:
-        raise ValueError("got parallel beams; expected beams that cross")
-    return np.linalg.solve(normal, target)

@@ -9,9 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from ..types import View
+from .triangulate import nearest_to_lines
 
 SHORTEST_ARM_MM = 150.0
 """A pencil whose axis passes closer than this to the patient (opposed beams) no longer cuts the spine into slices."""
+
+
+MOST_PARALLEL = 1e4
+"""Condition of where beams meet, beyond which their point is no place in the patient (beams about a degree apart)."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,9 @@ def meeting_point(views: Sequence[View]) -> np.ndarray:
     Raises:
         ValueError: the beams are so parallel that they meet nowhere.
     """
-    across = [np.eye(3) - np.outer(view.axis, view.axis) for view in views]
-    total = np.sum(across, axis=0)
-    if np.linalg.cond(total) > 1e4:
-        raise ValueError("got beams that are almost parallel; expected beams that cross in the patient")
-    return np.linalg.solve(total, np.sum([part @ view.source_mm for part, view in zip(across, views, strict=True)], 0))
+    return nearest_to_lines(
+        np.array([view.source_mm for view in views]), np.array([view.axis for view in views]), MOST_PARALLEL
+    )
 
 
 def pencil_of(first: View, second: View, centre_mm: np.ndarray | None = None) -> Pencil:

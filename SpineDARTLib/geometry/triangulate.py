@@ -60,3 +60,21 @@ def _reprojection(
         residuals.append(projected - pixel)
         jacobians.append((matrix[:2, :3] - projected[:, None] * matrix[2, :3]) / homogeneous[2])
     return np.concatenate(residuals), np.concatenate(jacobians)
+
+
+def nearest_to_lines(points: np.ndarray, directions: np.ndarray, condition: float = 1e6) -> np.ndarray:
+    """The point (3,) nearest to some lines, in least squares.
+
+    Args:
+        points: (n, 3) one on each line.
+        directions: (n, 3) unit vectors.
+        condition: of the equations; beyond it the lines count as parallel (1e6: to a tenth of a degree).
+
+    Raises:
+        ValueError: parallel lines.
+    """
+    across = np.eye(3) - directions[:, :, None] * directions[:, None, :]
+    normal = across.sum(axis=0)
+    if not np.linalg.cond(normal) < condition:
+        raise ValueError("got beams that are almost parallel; expected beams that cross")
+    return np.linalg.solve(normal, (across @ points[:, :, None]).sum(axis=0)[:, 0])
