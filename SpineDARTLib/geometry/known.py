@@ -58,7 +58,7 @@ READ_FROM_POSE = (*POSE, "detector_rotation_deg", "isocentre_mm", "image_flip_ho
 """What world_to_camera was made from: it falls when one of these is changed."""
 
 
-FLIPS = {(0.0,): "0 (not mirrored)", (1.0,): "1 (mirrored)"}
+FLIPS: Mapping[tuple[float, ...], str] = {(0.0,): "0 (not mirrored)", (1.0,): "1 (mirrored)"}
 """What image_flip_horizontal means."""
 
 

@@ -22,6 +22,7 @@ class GeometryEvents(Events):
     """Abstract: a part of ``presenter.Presenter``."""
 
     _looked_at: tuple[View, ...] = ()
+    _looking = False
 
     def tick(self) -> None:
         """Let time pass; new cameras are looked at in the background."""
@@ -94,20 +95,22 @@ class GeometryEvents(Events):
             raise Refusal(RUNNING)
 
     def _judge(self) -> None:
-        """View advice and consistency of views that have not been looked at."""
+        """View advice and consistency of views that have not been looked at; one after the other, as numbers change."""
         state = self.state
         views = state.case.views if state.case else ()
-        if views is self._looked_at or len(views) < 2 or shared_words(state)[0]:
+        if self._looking or views is self._looked_at or len(views) < 2 or shared_words(state)[0]:
             return
         self._looked_at = views
         if judgement(state) is None:
-            gathered = marking.gathered_of(state)
+            gathered, self._looking = marking.gathered_of(state), True
             self._background.submit(lambda: judged(gathered), self._judged, self._not_judged)
 
     def _not_judged(self, error: Exception) -> None:
+        self._looking = False
         self._refuse(plain_words(error))
 
     def _judged(self, found: Gathered) -> None:
+        self._looking = False
         state = replace(self.state, judged=found)
         if judgement(state) is not None:  # of views that are still there
             self._become(state)

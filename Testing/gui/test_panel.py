@@ -217,11 +217,11 @@ def test_a_session_shows_neither_numbers_nor_names(fitted: Any, monkeypatch: pyt
 def test_the_c_arm_form_moves_its_view(located: Any) -> None:
     row = located.panel.sections["Case"]._rows[1]
     before = located.presenter.state.case.views[1].axis
-    row._form._primary.value = row._form._primary.value - 10
+    row.form._primary.value = row.form._primary.value - 10
     located.process(0.2)
     after = located.presenter.state.case.views[1].axis
     assert np.rad2deg(np.arccos(before @ after)) == pytest.approx(10.0, abs=0.2)
-    assert "C-arm form" in row._about.text
+    located.wait(lambda: "C-arm form" in row._about.text, 5.0)
 
 
 def test_the_replay_goes_through_the_fit_and_back_to_its_end(fitted: Any) -> None:
