@@ -117,7 +117,7 @@ def run_with_progress(case: Case, settings: Settings, levels: Sequence[str] | No
         while isinstance(state, FitState):
             names = " ".join(vertebra.level for vertebra in state.vertebrae)
             words = f"fitting {names}: {state.stage}"
-            progress.update(task, description=words, total=state.total_steps, completed=state.step + 1)
+            progress.update(task, description=words, total=state.total_steps, completed=state.step)
             state = _next(states)
     return state
 

@@ -137,7 +137,7 @@ class FitState:
 
     Attributes:
         stage: name of the stage ("orient", "coarse", "shape", ...).
-        step: number of the step over all stages, from 0.
+        step: steps done so far over all stages.
         total_steps: the most steps that there may be.
         losses: term name to its value for the best start.
         vertebrae: the best start's vertebra of each level being fitted.

@@ -138,7 +138,7 @@ class CArmForm:
         found = xray.known.quantities if xray.known is not None else {}
         flip, turn = (found[name].value[0] if name in found else None for name in (FLIP, TURN))
         self._answered = ANSWERED if xray.known is None or "world_to_camera" in found else ""
-        self._side.setCurrentIndex(0 if self._answered or flip is None else 2 if flip else 1)
+        self._side.setCurrentIndex(0 if self._answered or xray.unanswered or flip is None else 2 if flip else 1)
         self._turn.setCurrentIndex(TURNS.index(round(turn or 0.0) % 360))
         self._side.setItemText(0, AS_SAID if self._answered else CHOOSE)
         build.tone(self._side, "tone", "check" if xray.unanswered else "")

@@ -23,6 +23,31 @@ FEET_FIRST = (
 )
 
 
+def question_of(known: KnownGeometry, convention: str | None) -> str:
+    """What must be said of a view before a case is made of it.
+
+    Args:
+        convention: that the user chose, if any.
+
+    Returns:
+        "mirrored" (which way round is its picture), "table" (what are its angles counted from), "up" (what is up in
+        it), or "" where all is said.
+    """
+    flip = known.quantities.get("image_flip_horizontal")
+    if flip is None or flip.confidence == "assumed":
+        return "mirrored"
+    position, turn = known.patient_position or "", known.quantities.get("image_rotation_deg")
+    if "world_to_camera" in known.quantities:
+        return ""
+    if convention is None and not position.endswith("S") and is_under_table(known):
+        return "table"
+    told = known.patient_orientation is not None or (turn is not None and turn.confidence == "given")
+    # Angles that are counted from the table have the table's head end at the picture's top, whoever lies there.
+    if position.startswith("FF") and not told and CONVENTIONS[convention or "dicom"].relative_to == "patient":
+        return "up"
+    return ""
+
+
 def unanswered(known: KnownGeometry, name: str, convention: str | None) -> str:
     """What must be said of a view: which way round its picture is, what its angles are counted from, what is up in it.
 
@@ -33,19 +58,8 @@ def unanswered(known: KnownGeometry, name: str, convention: str | None) -> str:
     Returns:
         A sentence or two; "" where all is said.
     """
-    flip = known.quantities.get("image_flip_horizontal")
-    if flip is None or flip.confidence == "assumed":
-        return MIRRORED.format(name=name)
-    position, turn = known.patient_position or "", known.quantities.get("image_rotation_deg")
-    if "world_to_camera" in known.quantities:
-        return ""
-    if convention is None and not position.endswith("S") and is_under_table(known):
-        return FROM_TABLE.format(position=position)
-    told = known.patient_orientation is not None or (turn is not None and turn.confidence == "given")
-    # Angles that are counted from the table have the table's head end at the picture's top, whoever lies there.
-    if position.startswith("FF") and not told and CONVENTIONS[convention or "dicom"].relative_to == "patient":
-        return FEET_FIRST.format(position=position, name=name)
-    return ""
+    words = {"mirrored": MIRRORED, "table": FROM_TABLE, "up": FEET_FIRST, "": ""}[question_of(known, convention)]
+    return words.format(name=name, position=known.patient_position)
 
 
 def notes(known: KnownGeometry, convention: str) -> Iterator[str]:

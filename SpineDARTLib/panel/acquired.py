@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry.known import KnownGeometry
+from ..geometry.orientation import oriented
 from ..geometry.turned import turn_image, turned
 from ..io.image import frame_count, is_dicom, read_image
 from ..io.posed import known_of_picture, lying
@@ -111,15 +112,17 @@ def said_by_hand(known: KnownGeometry, shown: CArm, form: CArm) -> KnownGeometry
             known = said(known, name, proposal.value)
     if form.patient_position != shown.patient_position:
         known = lying(known, form.patient_position or None)
-    return known
+    return oriented(known, form.convention)
 
 
-def kept_by_hand(known: KnownGeometry, before: KnownGeometry) -> KnownGeometry:
+def kept_by_hand(known: KnownGeometry, before: KnownGeometry, convention: str) -> KnownGeometry:
     """What another picture of the same file says, with what the user has said of the one before."""
     for name, quantity in before.quantities.items():
         if quantity.confidence == "given":
             known = said(known, name, quantity.value)
-    return known if before.patient_position == known.patient_position else lying(known, before.patient_position)
+    if before.patient_position != known.patient_position:
+        known = lying(known, before.patient_position)
+    return oriented(known, convention)
 
 
 def as_stored(known: KnownGeometry) -> KnownGeometry:

@@ -110,7 +110,7 @@ def with_frame(state: PanelState, name: str, frame: int) -> PanelState:
     if "world_to_camera" in xray.known.quantities and xray.frame:
         known = replace(xray.known, frame=frame)  # a matrix is the whole run's
     else:
-        known = kept_by_hand(found.known, xray.known)
+        known = kept_by_hand(found.known, xray.known, xray.c_arm.convention)
     image = _image(replace(found, known=known), xray.polarity)
     over = xray.mirrored and known.quantities == xray.known.quantities and "world_to_camera" in known.quantities
     image = np.ascontiguousarray(image[:, ::-1]) if over else image

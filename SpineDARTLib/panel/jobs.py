@@ -26,7 +26,7 @@ INSIDE = "The fitting process failed inside ({}). Fit again; if that fails too, 
 
 def progressed(job: Job, message: Message) -> Job:
     """A job after one more of the worker's "state" messages."""
-    share = (message["step"] + 1) / max(message["total_steps"], 1)
+    share = message["step"] / max(message["total_steps"], 1)
     seconds = float(message["seconds"])
     left = seconds * (1 - share) / share if share >= SOON else float("nan")
     loss = sum(value for value in message["losses"].values() if value is not None)

@@ -14,6 +14,19 @@ MIRRORED = (
     "It is not said which way round {names} is stored: choose “Stored as seen from” in its row. A mirrored picture "
     "makes a mirrored plan."
 )
+QUESTIONS = {
+    "table": (
+        "{name}: the patient lies {position}, and by these angles the detector was under the table; many machines "
+        "count them from the table, whoever lies there. Choose in its form how angles are counted, then press Use "
+        "these numbers."
+    ),
+    "up": (
+        "{name}: the patient lies {position}, and nothing says whether the head is at the top of the picture. Turn it "
+        "in its form if it is not, then press Use these numbers."
+    ),
+}
+"""By ``XRay.question``."""
+
 APART = "If you know better, press Use these numbers in a C-arm form."
 UNDECIDED = "Say in step 1 that neither patient nor C-arm moved in between, or recover their position from points."
 CONTRADICTED = "The pictures contradict the geometry: check Mirror and the signs of the angles, or recover from points."
@@ -78,6 +91,9 @@ def what_geometry_lacks(state: PanelState) -> str:
     unanswered = [xray.name for xray in state.xrays if xray.unanswered]
     if unanswered:
         return MIRRORED.format(names=" and ".join(unanswered))
+    for xray in state.xrays:
+        if xray.question and xray.known is not None:
+            return QUESTIONS[xray.question].format(name=xray.name, position=xray.known.patient_position)
     shared, words = sharing(state)
     return f"{words} {UNDECIDED}" if words and not shared else ""
 

@@ -53,8 +53,9 @@ def with_c_arm(state: PanelState, name: str, c_arm: CArm) -> PanelState:
         raise Refusal(f"{name}: {error}.") from None
     kept = tuple(note for note in xray.notes if note not in doubts(xray.known))
     source = FORM if known.kind in TAGLESS else BY_HAND
+    state = with_known(state, xray, known)  # which way round a picture is may follow from its angles
     changed = replace(
-        xray, known=known, source=source, frame="", notes=(*kept, *doubts(known)), c_arm=c_arm, asked=None
+        xray_of(state, name), source=source, frame="", notes=(*kept, *doubts(known)), c_arm=c_arm, asked=None
     )
     return posed(replaced(state, changed))
 
@@ -211,10 +212,18 @@ def with_known(state: PanelState, xray: XRay, known: KnownGeometry) -> PanelStat
     """With what is known of a picture; picture and clicks are as the source sees them according to it."""
     before = xray.known
     assert before is not None
+    if _round(before) == _round(known):
+        return replaced(state, replace(xray, known=known))
     back = as_stored(before)
     image = turned_anew(xray.image, before, known)
     state = _with_clicks_turned(state, xray.name, lambda pixels: turn_pixels(turn_pixels(pixels, back), known))
     return replaced(state, replace(xray, known=known, image=image))
+
+
+def _round(known: KnownGeometry) -> list[tuple[float, ...]]:
+    """Which way round a picture is stored, as numbers."""
+    names = ("image_flip_horizontal", "image_rotation_deg")
+    return [known.quantities[name].value if name in known.quantities else () for name in names]
 
 
 def _with_clicks_turned(state: PanelState, name: str, turn: Turn) -> PanelState:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..geometry.known import KnownGeometry
 from ..geometry.recovered import Recovered
+from ..io.asked import question_of
 from ..io.gathered import Gathered
 from ..review.record import Key, Review
 from ..review.session import Session
@@ -96,9 +97,18 @@ class XRay:
     asked: Asked | None = field(default=None, repr=False)
 
     @property
+    def question(self) -> str:
+        """What must be said of it before anything is fitted: "mirrored", "table", "up" (``io.asked``), or ""."""
+        if self.known is None or "world_to_camera" in self.known.quantities:
+            return ""
+        found = question_of(self.known, None)
+        # Who has gone through the form has seen how the patient lies and how angles are counted.
+        return found if found == "mirrored" or self.source == "DICOM" else ""
+
+    @property
     def unanswered(self) -> bool:
         """Whether nobody has said which way round its picture is stored."""
-        return self.known is not None and not {"image_flip_horizontal", "world_to_camera"} & set(self.known.quantities)
+        return self.question == "mirrored"
 
     @property
     def frames(self) -> int:

@@ -103,6 +103,32 @@ def test_what_a_file_does_not_say_is_asked_for(
     np.testing.assert_allclose(angles_deg(presenter.state.case.views[0]), (88.0, -5.0), atol=1e-6)
 
 
+@pytest.mark.parametrize(("letters", "mirrored"), [(["A", "F"], False), (["P", "F"], True)])
+def test_which_way_round_follows_from_angles_that_come_later(
+    present: Present, views: tuple[View, View], tmp_path: Path, letters: list[str], mirrored: bool
+):
+    """The header's letters tell a mirrored picture only once the beam is known."""
+    stored = views[1] if mirrored else replace(views[1], image=views[1].image[:, ::-1])
+    tags = {name: value for name, value in ALL_TAGS.items() if not name.startswith("Positioner")}
+    presenter = present()
+    presenter.add_view(write_dicom(tmp_path / "lat.dcm", stored, PatientOrientation=letters, **tags))
+    presenter.set_c_arm("LAT", CArm(88.0, -5.0, 1020.0, 700.0, (3.0, 3.0)))
+    (xray,), (view,) = presenter.state.xrays, presenter.state.case.views
+    assert not xray.unanswered and alike(view.image, views[1].image) > 0.95
+    np.testing.assert_allclose(view.intrinsics, views[1].intrinsics, atol=1e-6)
+
+
+def test_a_detector_under_the_table_is_asked_about(present: Present, views: tuple[View, View], tmp_path: Path):
+    presenter = present()
+    for view, angle in zip(views, (4.0, 88.0), strict=True):
+        tags = {**ALL_TAGS, "PatientPosition": "HFP", "PositionerPrimaryAngle": angle}
+        presenter.add_view(write_dicom(tmp_path / f"{view.name.lower()}.dcm", view, **tags))
+    assert "under the table" in lacking.what_fit_lacks(presenter.state)
+    presenter.set_c_arm("AP", replace(presenter.state.xrays[0].c_arm, convention="table"))
+    assert "under the table" not in lacking.what_fit_lacks(presenter.state)
+    assert abs(angles_deg(presenter.state.case.views[0])[0]) > 170.0
+
+
 def test_the_form_changes_what_was_changed_and_keeps_the_rest(
     present: Present, views: tuple[View, View], tmp_path: Path
 ):
