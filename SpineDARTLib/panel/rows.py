@@ -118,8 +118,8 @@ def details(state: PanelState) -> Details | None:
         title=named,
         clearance_mm=safety.clearance_by_direction_mm,
         nearest=nearest_wall(safety.clearance_by_direction_mm),
-        room=", ".join(filter(None, (room_words(safety), risk_words(option.risk)))),
-        colour=colour_of(safety, option.risk),
+        room=", ".join(filter(None, (room_words(safety), _held(safety) if live else risk_words(option.risk)))),
+        colour=_held_colour(safety) if live else colour_of(safety, option.risk),
         checks={CHECK_WORDS.get(name, name): passed for name, passed in safety.checks.items()},
         facts=_facts(option),
         words="; ".join(filter(None, (option.words, doubt(option)))),
@@ -134,6 +134,17 @@ def colour_of(safety: Safety, risk: Risk | None = None) -> str:
         return "breach"
     sure = risk is None or risk.breach_probability < DOUBTFUL
     return "good" if sure and safety.clearance_mm >= KEPT_MM and all(safety.checks.values()) else "check"
+
+
+def _held(safety: Safety) -> str:
+    """In place of a risk, which takes some tens of milliseconds more than a hand that moves gives."""
+    return "risk follows" if safety.status == "measured" and safety.clearance_mm >= 0.0 else ""
+
+
+def _held_colour(safety: Safety) -> str:
+    """The same while the cannula is held: nothing is called good before its risk is known."""
+    colour = colour_of(safety)
+    return "none" if colour == "good" else colour
 
 
 def clearance_text(safety: Safety) -> str:
@@ -175,7 +186,8 @@ def _room_cell(state: PanelState, key: Key) -> Cell:
         return Cell("–")
     if state.dragged is not None and state.dragged.key == key:
         safety = state.dragged.safety
-        return Cell(clearance_text(safety), colour_of(safety), option.words, key)
+        text = "\n".join(filter(None, (clearance_text(safety), _held(safety))))
+        return Cell(text, _held_colour(safety), option.words, key)
     risk = risk_words(option.risk).removeprefix("breach ")
     text = "\n".join(filter(None, (clearance_text(option.safety), risk)))
     return Cell(text, colour_of(option.safety, option.risk), option.words, key)
