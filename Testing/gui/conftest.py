@@ -151,6 +151,7 @@ def module(open_module: Callable[[], Any]) -> Any:
 @pytest.fixture
 def session(module: Any) -> Iterator[Any]:
     """The module without a case."""
+    module.is_meant()
     yield module
     module.manner("well")
     if module.presenter.state.session is not None:

@@ -23,6 +23,11 @@ WIDTH = 470
 """Of the module panel, pixels; Slicer's is some 450 to 550."""
 
 
+def _nobody_answers(*_: object) -> None:
+    """A dialog that a test did not answer would wait for ever."""
+    raise RuntimeError("a file dialog was opened, and nobody is there")
+
+
 class Session:
     """One module, opened.
 
@@ -40,6 +45,8 @@ class Session:
         inventory = Inventory(inventory_path())
         pythonqt.install(inventory)
         pythonqt.FAILURES.clear()
+        for name in ("getExistingDirectory", "getOpenFileName", "getOpenFileNames", "getSaveFileName"):
+            setattr(QtWidgets.QFileDialog, name, staticmethod(_nobody_answers))
         import qt
 
         self.window = qt.QMainWindow()
@@ -58,12 +65,17 @@ class Session:
         processes.python = lambda: python
         if worker:
             processes.command = lambda *arguments: tuple(worker)
+        self._modules = {name: one for name, one in sys.modules.items() if name.startswith("SpineDARTPanel")}
         self.widget = module.SpineDARTWidget(qt.QWidget())
         self.widget.setup()
         self.widget.parent.setFixedWidth(WIDTH)
         self.window.setCentralWidget(self.widget.parent)
         self.window.show()
         self.process()
+
+    def is_meant(self) -> None:
+        """From now on the names of modules mean this session's: each has imported them anew."""
+        sys.modules.update(self._modules)
 
     @property
     def presenter(self) -> Any:
