@@ -48,7 +48,7 @@ def test_outlines_and_loss_move_while_it_runs(present: Present, stage: Stage):
     stage.until(lambda: "L3" in presenter.state.live_mm)
     job = presenter.state.jobs["L3"]
     assert job.state == "running" and job.share == pytest.approx(0.08) and job.losses == ((4, 0.2),)
-    assert job.words == "10 %, 0 s left" and job.stage == "coarse"
+    assert job.words == "8 %, 1 s left" and job.stage == "coarse"
     assert presenter.state.live_mm["L3"].mean(axis=0)[2] == pytest.approx(11.0, abs=15.0)
     presenter.cancel()
     stage.until(lambda: ended(presenter))
