@@ -57,11 +57,15 @@ def rod_path(rod: Rod, view: View) -> Crop:
 
 
 def _minus(outer: Crop, inner: Crop) -> Crop:
-    """A crop less another that lies within it."""
+    """A crop less what of another lies within it: near the picture's edges the two need not be cut alike."""
     values = outer.values.copy()
     top, left = inner.row - outer.row, inner.column - outer.column
-    height, width = inner.values.shape
-    values[top : top + height, left : left + width] -= inner.values
+    bottom, right = top + inner.values.shape[0], left + inner.values.shape[1]
+    rows = slice(max(top, 0), max(min(bottom, len(values)), 0))
+    columns = slice(max(left, 0), max(min(right, values.shape[1]), 0))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        within = inner.values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        values[rows, columns] -= within
     return Crop(outer.row, outer.column, np.maximum(values, 0.0))
 
 

@@ -1,0 +1,54 @@
+"""How large a detector is: one frozen value, kept with its weights. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a detector.
+
+    Attributes:
+        size_px: side of the square working picture.
+        embedding: channels of the Swin backbone's first stage; every next one has twice as many.
+        depths, attention_heads: blocks and heads of the four stages.
+        window: side of a window, in tokens; ``size_px / 32`` must be a multiple of it, or as large.
+        channels: of the feature pyramid and of what stands on it.
+        crop_px: side of a vertebra's mask, projection and heatmaps; its box is stretched to that.
+        token: width of the attention between the vertebrae of one picture, which tells their levels.
+    """
+
+    size_px: int = 512
+    embedding: int = 64
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    attention_heads: tuple[int, ...] = (2, 4, 8, 16)
+    window: int = 8
+    channels: int = 96
+    crop_px: int = 64
+    token: int = 128
+
+    def as_json(self) -> dict[str, Any]:
+        """For a model card or a checkpoint."""
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
+
+
+def from_json(described: Mapping[str, Any]) -> Architecture:
+    """The architecture that ``as_json`` described.
+
+    Raises:
+        TypeError: another program's words.
+    """
+    return Architecture(**{name: tuple(one) if isinstance(one, list) else one for name, one in described.items()})
+
+
+GPU = Architecture()
+"""For a training on CUDA."""
+
+CPU = Architecture(320, 32, (2, 2, 4, 2), window=10, channels=64, crop_px=40, token=96)
+"""For a training of two hours on two cores."""
+
+TINY = Architecture(64, 8, (1, 1, 1, 1), (1, 1, 2, 2), 2, 16, 16, 32)
+"""For tests."""

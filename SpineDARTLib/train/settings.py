@@ -1,0 +1,71 @@
+"""What a training of the detector hangs on. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..detect.architecture import CPU, GPU, TINY, Architecture
+
+VALIDATION_SEED = 20_000
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """One training; equal settings and data give equal weights on the same device.
+
+    Attributes:
+        out: folder of checkpoint, weights, curves and pictures.
+        data: folders with shards; what comes into them during the training is taken up.
+        cases: case folders with truth (a folder of them) to validate on, or None.
+        minutes: of training, validation included; the rate falls to nothing at their end. With ``steps`` it is only a
+            limit.
+        steps: of the optimiser, or None: as many as there is time for.
+        batch: pictures a step.
+        rate: step size of AdamW at its highest.
+        warm_up: steps until then.
+        decay: of the weights.
+        averaging: of the weights' moving average, which is what is kept.
+        validate_minutes: between validations; ``validate_steps`` between them where steps are counted.
+        validation_pictures: at most so many of people held back.
+        held_back: people nobody learns from; one drawn patient in ``held_back_every`` comes to them.
+        seed: of the network's start, of the order and of the variation.
+    """
+
+    out: Path
+    data: tuple[Path, ...]
+    cases: Path | None = None
+    architecture: Architecture = GPU
+    minutes: float = 25.0
+    steps: int | None = None
+    batch: int = 32
+    rate: float = 8e-4
+    warm_up: int = 300
+    decay: float = 0.05
+    averaging: float = 0.999
+    validate_minutes: float = 4.0
+    validate_steps: int = 1_000_000
+    validation_pictures: int = 96
+    held_back: tuple[str, ...] = ("verse006", "verse012")
+    held_back_every: int = 16
+    device: str = "cpu"
+    seed: int = 0
+    grow_seconds: float = field(default=30.0)
+    """Between looks for new shards; 0: never (a training that is to be repeated exactly)."""
+
+
+def gpu_budget(out: Path, data: tuple[Path, ...], cases: Path | None, minutes: float | None) -> DetectorTraining:
+    """25 minutes on one large GPU."""
+    return DetectorTraining(out, data, cases, minutes=25.0 if minutes is None else minutes, device="cuda")
+
+
+def cpu_budget(out: Path, data: tuple[Path, ...], cases: Path | None, minutes: float | None) -> DetectorTraining:
+    """Two hours on two cores."""
+    whole = DetectorTraining(out, data, cases, CPU, minutes=120.0 if minutes is None else minutes)
+    return replace(whole, batch=8, warm_up=100, averaging=0.998, validate_minutes=8.0, validation_pictures=48)
+
+
+def tiny(out: Path, data: tuple[Path, ...], steps: int, seed: int = 0) -> DetectorTraining:
+    """For tests: a network of a tenth of a million weights, steps counted."""
+    whole = DetectorTraining(out, data, None, TINY, 60.0, steps, 4, 3e-3, 3, 0.01, 0.9, seed=seed)
+    return replace(whole, validate_minutes=1e9, validation_pictures=4, grow_seconds=0.0)
