@@ -17,7 +17,7 @@ from .planned import UNMEASURED, Cannula, Option, Risk, Safety
 
 __all__ = [
     "LEVELS", "LUMBAR", "SIDES", "THORACIC", "UNMEASURED", "VERSE_LABELS", "Cannula", "Case", "Evidence", "FitState",
-    "FittedVertebra", "Option", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk", "Safety",
+    "FittedVertebra", "Option", "Place", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk", "Safety",
     "Seed", "Status", "Vertebra", "View",
 ]  # fmt: skip
 
@@ -71,6 +71,14 @@ class View:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a body's centre (the origin of the model's frame) is: (3,) RAS mm with its covariance (3, 3) mm2."""
+
+    centre_mm: np.ndarray
+    covariance_mm2: np.ndarray
+
+
+@dataclass(frozen=True)
 class Seed:
     """A vertebra to plan and what is known of where it is.
 
@@ -78,11 +86,20 @@ class Seed:
         level: "T1" ... "L5".
         clicks_px: view name to (u, v) of the vertebral body's centre; possibly none.
         landmarks_px: view name to {landmark name: (u, v, standard deviation in pixels)}; possibly none.
+        place: from detections in all views and the curve of the spine; None where nothing was detected.
+        covariances_px2: view name to {landmark name: (uu, uv, vv)} in place of a standard deviation, where known.
     """
 
     level: str
     clicks_px: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     landmarks_px: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
+    place: Place | None = None
+    covariances_px2: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
+
+    def covariance_px2(self, view: str, name: str, sigma_px: float) -> np.ndarray:
+        """(2, 2) of a landmark in a view; a circle of the given deviation where no more is known."""
+        uu, uv, vv = self.covariances_px2.get(view, {}).get(name, (sigma_px**2, 0.0, sigma_px**2))
+        return np.array([[uu, uv], [uv, vv]])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from ..atlas.model import ShapeModel
 from ..geometry.triangulate import triangulate
 from ..types import LEVELS, Seed, Vertebra, View
+from .landmark_start import landmark_start
 
 CLICK_SIGMA_PX = 5.0
 """Standard deviation of a click on a body's centre, pixels of a 0.5-0.8 mm detector (about 2 mm at the spine)."""
@@ -63,50 +64,70 @@ def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str
     """
     by_name = {view.name: view for view in views}
     centres: dict[str, np.ndarray] = {}
-    poses: dict[str, tuple[np.ndarray, float]] = {}
+    anchors: dict[str, np.ndarray] = {}
     reasons: dict[str, str] = {}
     for seed in seeds:
-        if seed.level not in models:
-            known = ", ".join(sorted(models, key=LEVELS.index)) or "none"
-            reasons[seed.level] = f"There is no shape model for {seed.level}; levels with a model: {known}."
-            continue
-        found = _from_landmarks(seed, by_name, models[seed.level])
-        if found is not None:
-            poses[seed.level] = found
-            centres[seed.level] = found[0][:3, 3]
-            continue
-        clicked = [name for name in seed.clicks_px if name in by_name]
-        if len(clicked) < 2:
-            missing = ", ".join(view.name for view in views if view.name not in clicked)
-            reasons[seed.level] = f"{seed.level} was clicked in {len(clicked)} views. Click its centre in {missing}."
-            continue
-        pixels = np.array([seed.clicks_px[name] for name in clicked])
-        try:
-            centre, _, residuals = triangulate(pixels, [by_name[name] for name in clicked], CLICK_SIGMA_PX)
-        except ValueError as error:
-            reasons[seed.level] = f"The clicks on {seed.level} give no point: {error}."
-            continue
-        if residuals.max() > 8 * CLICK_SIGMA_PX:
-            reasons[seed.level] = (
-                f"The clicks on {seed.level} do not meet: their rays miss by {residuals.max():.0f} px "
-                f"(at most {8 * CLICK_SIGMA_PX:.0f}). Check the level and the click in each view."
-            )
-            continue
-        centres[seed.level] = centre
+        found = _located(seed, by_name, models)
+        if isinstance(found, str):
+            reasons[seed.level] = found
+        else:
+            centres[seed.level], anchors[seed.level] = found
     for level, reason in _on_top_of_each_other(centres).items():
         reasons[level] = reason
         del centres[level]
     ordered = sorted(centres, key=LEVELS.index)
-    rotations = dict(
-        zip(ordered, orient([LEVELS.index(x) for x in ordered], [centres[x] for x in ordered]), strict=True)
-    )
+    rotations = orient([LEVELS.index(x) for x in ordered], [centres[x] for x in ordered])
+    by_level = {seed.level: seed for seed in seeds}
     vertebrae = {}
-    for level in ordered:
-        rotation = rotations[level] @ _about_x(TILT_DEG.get(level, 0.0))
-        clicked = rigid(rotation, centres[level] - rotation @ CLICK_POINT_MM)
-        pose, scale = poses.get(level, (clicked, 1.0))
-        vertebrae[level] = Vertebra(level, pose, scale, np.zeros(models[level].rank))
+    for level, curve in zip(ordered, rotations, strict=True):
+        rotation = curve @ _about_x(TILT_DEG.get(level, 0.0))
+        nominal = rigid(rotation, centres[level] - rotation @ anchors[level])
+        vertebrae[level] = _start(by_level[level], by_name, models[level], nominal)
     return Starts(vertebrae, reasons)
+
+
+def _start(seed: Seed, by_name: Mapping[str, View], model: ShapeModel, nominal: np.ndarray) -> Vertebra:
+    """From landmarks where enough of them agree, otherwise as the curve says."""
+    found = landmark_start(seed, by_name, model, nominal)
+    if found is None:
+        return Vertebra(seed.level, nominal, 1.0, np.zeros(model.rank))
+    return Vertebra(seed.level, found.pose, found.scale, found.coefficients)
+
+
+def _located(
+    seed: Seed, by_name: Mapping[str, View], models: Mapping[str, ShapeModel]
+) -> tuple[np.ndarray, np.ndarray] | str:
+    """A point (3,) RAS mm and where in the model's frame (3,) it is: clicks first, they are a person's; then what was
+    detected, then landmarks. Or the sentence that says why there is none."""
+    if seed.level not in models:
+        known = ", ".join(sorted(models, key=LEVELS.index)) or "none"
+        return f"There is no shape model for {seed.level}; levels with a model: {known}."
+    clicked = [name for name in seed.clicks_px if name in by_name]
+    if len(clicked) >= 2:
+        found = _clicked(seed, [by_name[name] for name in clicked])
+        return found if isinstance(found, str) else (found, CLICK_POINT_MM)
+    if seed.place is not None:
+        return np.asarray(seed.place.centre_mm), np.zeros(3)
+    pose = _from_landmarks(seed, by_name, models[seed.level])
+    if pose is not None:
+        return pose[0][:3, 3], np.zeros(3)
+    missing = ", ".join(name for name in by_name if name not in clicked)
+    return f"{seed.level} was clicked in {len(clicked)} views. Click its centre in {missing}."
+
+
+def _clicked(seed: Seed, views: Sequence[View]) -> np.ndarray | str:
+    """Where the clicks meet, (3,) RAS mm, or why they do not."""
+    pixels = np.array([seed.clicks_px[view.name] for view in views])
+    try:
+        centre, _, residuals = triangulate(pixels, views, CLICK_SIGMA_PX)
+    except ValueError as error:
+        return f"The clicks on {seed.level} give no point: {error}."
+    if residuals.max() > 8 * CLICK_SIGMA_PX:
+        return (
+            f"The clicks on {seed.level} do not meet: their rays miss by {residuals.max():.0f} px "
+            f"(at most {8 * CLICK_SIGMA_PX:.0f}). Check the level and the click in each view."
+        )
+    return centre
 
 
 def _on_top_of_each_other(centres: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -10,13 +10,17 @@ from ..types import View
 
 
 def triangulate(
-    pixels: np.ndarray, views: Sequence[View], sigma_px: float | np.ndarray = 1.0
+    pixels: np.ndarray,
+    views: Sequence[View],
+    sigma_px: float | np.ndarray = 1.0,
+    covariances_px2: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The point whose projections are nearest to the given pixels (weighted least squares, Gauss-Newton).
 
     Args:
         pixels: (views, 2) u, v of the same point in each view.
         sigma_px: standard deviation of a pixel, one for all or (views,).
+        covariances_px2: (views, 2, 2) in its place, where u and v are not equally well known.
 
     Returns:
         point (3,) RAS mm; covariance (3, 3) mm2 (the inverse of the normal matrix); residuals (views,) pixels.
@@ -27,26 +31,33 @@ def triangulate(
     if len(views) < 2:
         raise ValueError(f"got {len(views)} view; expected two or more to triangulate")
     pixels = np.asarray(pixels, dtype=np.float64)
-    weights = 1.0 / np.broadcast_to(np.asarray(sigma_px, dtype=np.float64), (len(views),))
+    whitening = _whitening(len(views), sigma_px, covariances_px2)
     projections = [view.projection for view in views]
     rows = [
-        weight * (pixel[axis] * matrix[2] - matrix[axis])
-        for pixel, matrix, weight in zip(pixels, projections, weights, strict=True)
-        for axis in (0, 1)
+        white @ (pixel[:, None] * matrix[2] - matrix[:2])
+        for pixel, matrix, white in zip(pixels, projections, whitening, strict=True)
     ]
-    linear = np.asarray(rows)
+    linear = np.concatenate(rows)
     if np.linalg.cond(linear[:, :3]) > 1e6:
         raise ValueError("got rays that are almost parallel; expected views at least 20 degrees apart")
     point = np.linalg.lstsq(linear[:, :3], -linear[:, 3], rcond=None)[0]
     normal = np.eye(3)
     for _ in range(5):
         residual, jacobian = _reprojection(point, pixels, projections)
-        scaled = np.repeat(weights, 2)
-        jacobian, residual = jacobian * scaled[:, None], residual * scaled
+        jacobian = (whitening @ jacobian.reshape(-1, 2, 3)).reshape(-1, 3)
+        residual = (whitening @ residual.reshape(-1, 2, 1)).reshape(-1)
         normal = jacobian.T @ jacobian
         point = point - np.linalg.solve(normal, jacobian.T @ residual)
     residual = _reprojection(point, pixels, projections)[0].reshape(-1, 2)
     return point, np.linalg.inv(normal), np.linalg.norm(residual, axis=1)
+
+
+def _whitening(count: int, sigma_px: float | np.ndarray, covariances_px2: np.ndarray | None) -> np.ndarray:
+    """(views, 2, 2) that make pixel errors independent with deviation 1."""
+    if covariances_px2 is None:
+        sigma = np.broadcast_to(np.asarray(sigma_px, dtype=np.float64), (count,))
+        return np.eye(2) / sigma[:, None, None]
+    return np.linalg.inv(np.linalg.cholesky(np.asarray(covariances_px2, dtype=np.float64)))
 
 
 def _reprojection(

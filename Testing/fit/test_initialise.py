@@ -82,8 +82,10 @@ def test_landmarks_give_pose_and_scale(models):
         for view in views
     }
     start = initialise([Seed("L3", {}, marks)], views, models).vertebrae["L3"]
-    np.testing.assert_allclose(start.pose, truth.pose, atol=1e-3)
-    assert start.scale == pytest.approx(1.08, abs=1e-4)
+    # Landmarks are seen to a pixel, so what is usual keeps a little of its say.
+    np.testing.assert_allclose(start.pose[:3, :3], truth.pose[:3, :3], atol=0.005)
+    np.testing.assert_allclose(start.pose[:3, 3], truth.pose[:3, 3], atol=0.2)
+    assert start.scale == pytest.approx(1.08, abs=0.015)
 
 
 def test_similarity_transform_never_mirrors():

@@ -1,0 +1,205 @@
+"""Which detections may show the same vertebra: one or more views' each, with where it would be and what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from ..geometry.camera import project_with_depth, rays
+from ..geometry.epipolar import meeting_point
+from ..geometry.triangulate import triangulate
+from ..types import View
+from .nouns import Detection
+
+DETECTED = 0.88
+"""Share of the vertebrae in a picture that the detector finds."""
+
+FALSE_ALARMS = 1.0
+"""Detections a picture that show no vertebra."""
+
+DETECTED_AT_BORDER = 0.5
+"""Likewise of those nearer than ``BORDER_MM`` to the picture's border, or beyond it: collimated, cut, half seen."""
+
+BORDER_MM = 25.0
+
+GATE = 25.0
+"""Largest squared distance, per degree of freedom, in standard deviations: beyond it rays do not meet."""
+
+LEAST_SIGMA_PX = 1.5
+"""Nobody, no network either, knows a body's centre better."""
+
+RAY_SIGMA_MM = 60.0
+"""How far from where the beams meet, along the ray, the vertebra of a single view may be."""
+
+APPEARANCE = 3.0
+"""Weight of how alike two detections look (-1 to 1, 0.5 says nothing)."""
+
+MOST = 260
+"""Candidates kept, the best ones: four views of a whole spine have many."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Detections that may be one vertebra's.
+
+    Attributes:
+        members: view's place to detection's index.
+        centre_mm: (3,) RAS.
+        covariance_mm2: (3, 3); long along the ray where there is one view only.
+        evidence: log of how much likelier these detections are as one vertebra than as false alarms, but for level and
+            place in the column.
+    """
+
+    members: Mapping[int, int]
+    centre_mm: np.ndarray
+    covariance_mm2: np.ndarray
+    evidence: float
+
+
+def candidates(detections: Sequence[Sequence[Detection]], views: Sequence[View]) -> list[Candidate]:
+    """Every set of detections, at most one of each view, whose rays meet; the best ``MOST``.
+
+    Args:
+        detections: of each view, in the order of the views.
+    """
+    found = [_alone(place, index, one, views) for place, seen in enumerate(detections) for index, one in enumerate(seen)]
+    for count in range(2, len(views) + 1):
+        for places in combinations(range(len(views)), count):
+            for chosen in _meeting(places, detections, views):
+                made = _together(chosen, detections, views)
+                if made is not None:
+                    found.append(made)
+    found.sort(key=lambda one: -one.evidence)
+    # One of each detection alone is always kept: whatever the rest says, it may be all there is.
+    kept = [one for place, one in enumerate(found) if place < MOST or len(one.members) == 1]
+    return kept
+
+
+def _meeting(
+    places: Sequence[int], detections: Sequence[Sequence[Detection]], views: Sequence[View]
+) -> Iterator[dict[int, int]]:
+    """Detections of these views of which every two lie near each other's epipolar line."""
+    near = {pair: _near(*pair, detections, views) for pair in combinations(places, 2)}
+    partial: list[dict[int, int]] = [{}]
+    for place in places:
+        partial = [
+            {**chosen, place: index}
+            for chosen in partial
+            for index in range(len(detections[place]))
+            if all(near[other, place][taken, index] for other, taken in chosen.items())
+        ]
+    yield from partial
+
+
+def _near(one: int, other: int, detections: Sequence[Sequence[Detection]], views: Sequence[View]) -> np.ndarray:
+    """(detections of one, of other) bool: whether the rays pass each other within five deviations."""
+    first, from_one = rays(_centres(detections[one]), views[one])
+    second, from_other = rays(_centres(detections[other]), views[other])
+    across = np.cross(from_one[:, None], from_other[None])
+    sine = np.linalg.norm(across, axis=-1)
+    gap_mm = np.abs(across @ (second - first)) / np.maximum(sine, 1e-9)
+    sigma = [
+        np.array([_sigma_px(detection) for detection in detections[place]]) * _mm_per_px(views[place], views)
+        for place in (one, other)
+    ]
+    return (gap_mm < 5.0 * np.hypot(sigma[0][:, None], sigma[1][None]) + 1.0) & (sine > 0.1)
+
+
+def _alone(place: int, index: int, detection: Detection, views: Sequence[View]) -> Candidate:
+    """A detection of one view: somewhere on its ray, near where the beams meet."""
+    view = views[place]
+    source, direction = rays(detection.centre_px[None], view)
+    middle = _middle(views)
+    centre = source + direction[0] * float((middle - source) @ direction[0])
+    across = (_sigma_px(detection) * _mm_per_px(view, views)) ** 2
+    covariance = across * np.eye(3) + (RAY_SIGMA_MM**2 - across) * np.outer(direction[0], direction[0])
+    along = np.log(np.sqrt(2 * np.pi) * RAY_SIGMA_MM)
+    evidence = _one(detection, view, views) + along + _missed({place: index}, centre, views)
+    return Candidate({place: index}, centre, covariance, float(evidence))
+
+
+def _together(
+    chosen: Mapping[int, int], detections: Sequence[Sequence[Detection]], views: Sequence[View]
+) -> Candidate | None:
+    """Detections of several views, None where their rays do not meet."""
+    used = [views[place] for place in chosen]
+    found = [detections[place][index] for place, index in chosen.items()]
+    covariances = np.stack([centre_covariance(one) for one in found])
+    try:
+        centre, covariance, _ = triangulate(_centres(found), used, covariances_px2=covariances)
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    off = _centres(found) - np.concatenate([project_with_depth(centre[None], view)[0] for view in used])
+    squared = float(np.einsum("vi,vij,vj->", off, np.linalg.inv(covariances), off))
+    freedom = 2 * len(found) - 3
+    if squared > GATE * freedom:
+        return None
+    sigma_mm = np.mean([_sigma_px(one) * _mm_per_px(view, views) for one, view in zip(found, used, strict=True)])
+    meeting = -squared / 2 - freedom * np.log(np.sqrt(2 * np.pi) * sigma_mm)
+    detected = sum(_one(one, view, views) for one, view in zip(found, used, strict=True))
+    alike = sum(_alike(one, other) for one, other in combinations(found, 2))
+    return Candidate(dict(chosen), centre, covariance, float(detected + meeting + alike + _missed(chosen, centre, views)))
+
+
+def _one(detection: Detection, view: View, views: Sequence[View]) -> float:
+    """Log of how much likelier a detection is as a vertebra's than as a false alarm, at any one place (mm2)."""
+    height, width = view.image.shape
+    area_mm2 = height * width * _mm_per_px(view, views) ** 2
+    score = float(np.clip(detection.score, 0.02, 0.98))
+    return float(np.log(DETECTED * score / (1 - score) * area_mm2 / FALSE_ALARMS))
+
+
+def _missed(members: Mapping[int, int], centre: np.ndarray, views: Sequence[View]) -> float:
+    """Log probability that the other views' detector did not find it."""
+    return sum(missed(centre, view, views) for place, view in enumerate(views) if place not in members)
+
+
+def missed(centre_mm: np.ndarray, view: View, views: Sequence[View]) -> float:
+    """Log probability that the detector does not find a vertebra with its body's centre there (3,) in a view."""
+    inside = within(centre_mm, view, BORDER_MM / _mm_per_px(view, views))
+    return float(np.log(1 - (DETECTED if inside else DETECTED_AT_BORDER)))
+
+
+def within(centre_mm: np.ndarray, view: View, margin_px: float) -> bool:
+    """Whether a point (3,) RAS mm falls into a picture, farther from its border than a margin."""
+    (u, v), height, width = project_with_depth(centre_mm[None], view)[0][0], *view.image.shape
+    return bool(margin_px <= u <= width - 1 - margin_px and margin_px <= v <= height - 1 - margin_px)
+
+
+def _alike(one: Detection, other: Detection) -> float:
+    """What their looks say, 0 where the detector does not tell."""
+    if one.appearance is None or other.appearance is None:
+        return 0.0
+    return APPEARANCE * (float(one.appearance @ other.appearance) - 0.5)
+
+
+def centre_covariance(detection: Detection) -> np.ndarray:
+    """(2, 2) px2 of a body's centre, never surer than anybody can be."""
+    return np.asarray(detection.centre_covariance_px2, dtype=np.float64) + LEAST_SIGMA_PX**2 * np.eye(2)
+
+
+def _sigma_px(detection: Detection) -> float:
+    return float(np.sqrt(np.trace(centre_covariance(detection)) / 2))
+
+
+def _centres(found: Sequence[Detection]) -> np.ndarray:
+    """(n, 2)."""
+    return np.array([one.centre_px for one in found], dtype=np.float64).reshape(-1, 2)
+
+
+def _mm_per_px(view: View, views: Sequence[View]) -> float:
+    """Size of a pixel at the patient."""
+    return float(np.linalg.norm(_middle(views) - view.source_mm) / view.intrinsics[1, 1])
+
+
+def _middle(views: Sequence[View]) -> np.ndarray:
+    """(3,) RAS mm about where the spine is: where the beams meet, or for one view two thirds of the way."""
+    try:
+        if len(views) > 1:
+            return meeting_point(views)
+    except ValueError:
+        pass
+    return views[0].source_mm + 0.65 * views[0].source_to_detector_mm * views[0].axis
