@@ -97,6 +97,9 @@ class FitSettings:
     """Gain in a vertebra's score (1 is a perfect picture) below which a stage stops early."""
     landmark_weight: float = 0.02
     """Of the mean Huber loss of a vertebra's landmarks, in standard deviations of where each was seen."""
+    posterior_weight: float = 1.0
+    """How many times a landmark of pedicles, laminae and processes counts against one of the body, in the mean above:
+    they say more of how a vertebra is turned (Yu et al. 2025, arXiv 2503.14573, weigh them more)."""
     confident_mm: float = 1.7
     """Expected mean surface distance above which a fit is "low_confidence": at about this limit 146 fits of seven
     people, each expected from the other six, lost all three that were worse than 2.5 mm and few of the good ones."""

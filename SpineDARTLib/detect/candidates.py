@@ -1,4 +1,4 @@
-"""Which detections may show the same vertebra: one or more views' each, with where it would be and what speaks for it."""
+"""Which detections may show the same vertebra, where it would be, and what speaks for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BORDER_MM = 25.0
 GATE = 25.0
 """Largest squared distance, per degree of freedom, in standard deviations: beyond it rays do not meet."""
 
-LEAST_SIGMA_PX = 1.5
+LEAST_SIGMA_MM = 0.8
 """Nobody, no network either, knows a body's centre better."""
 
 RAY_SIGMA_MM = 60.0
@@ -65,7 +65,9 @@ def candidates(detections: Sequence[Sequence[Detection]], views: Sequence[View])
     Args:
         detections: of each view, in the order of the views.
     """
-    found = [_alone(place, index, one, views) for place, seen in enumerate(detections) for index, one in enumerate(seen)]
+    found = [
+        _alone(place, index, one, views) for place, seen in enumerate(detections) for index, one in enumerate(seen)
+    ]
     for count in range(2, len(views) + 1):
         for places in combinations(range(len(views)), count):
             for chosen in _meeting(places, detections, views):
@@ -74,8 +76,7 @@ def candidates(detections: Sequence[Sequence[Detection]], views: Sequence[View])
                     found.append(made)
     found.sort(key=lambda one: -one.evidence)
     # One of each detection alone is always kept: whatever the rest says, it may be all there is.
-    kept = [one for place, one in enumerate(found) if place < MOST or len(one.members) == 1]
-    return kept
+    return [one for place, one in enumerate(found) if place < MOST or len(one.members) == 1]
 
 
 def _meeting(
@@ -101,10 +102,8 @@ def _near(one: int, other: int, detections: Sequence[Sequence[Detection]], views
     across = np.cross(from_one[:, None], from_other[None])
     sine = np.linalg.norm(across, axis=-1)
     gap_mm = np.abs(across @ (second - first)) / np.maximum(sine, 1e-9)
-    sigma = [
-        np.array([_sigma_px(detection) for detection in detections[place]]) * _mm_per_px(views[place], views)
-        for place in (one, other)
-    ]
+    sizes = {place: _mm_per_px(views[place], views) for place in (one, other)}
+    sigma = [np.array([_sigma_mm(each, size) for each in detections[place]]) for place, size in sizes.items()]
     return (gap_mm < 5.0 * np.hypot(sigma[0][:, None], sigma[1][None]) + 1.0) & (sine > 0.1)
 
 
@@ -114,7 +113,7 @@ def _alone(place: int, index: int, detection: Detection, views: Sequence[View]) 
     source, direction = rays(detection.centre_px[None], view)
     middle = _middle(views)
     centre = source + direction[0] * float((middle - source) @ direction[0])
-    across = (_sigma_px(detection) * _mm_per_px(view, views)) ** 2
+    across = _sigma_mm(detection, _mm_per_px(view, views)) ** 2
     covariance = across * np.eye(3) + (RAY_SIGMA_MM**2 - across) * np.outer(direction[0], direction[0])
     along = np.log(np.sqrt(2 * np.pi) * RAY_SIGMA_MM)
     evidence = _one(detection, view, views) + along + _missed({place: index}, centre, views)
@@ -127,7 +126,8 @@ def _together(
     """Detections of several views, None where their rays do not meet."""
     used = [views[place] for place in chosen]
     found = [detections[place][index] for place, index in chosen.items()]
-    covariances = np.stack([centre_covariance(one) for one in found])
+    sizes = [_mm_per_px(view, views) for view in used]
+    covariances = np.stack([_covariance(one, size) for one, size in zip(found, sizes, strict=True)])
     try:
         centre, covariance, _ = triangulate(_centres(found), used, covariances_px2=covariances)
     except (ValueError, np.linalg.LinAlgError):
@@ -137,11 +137,12 @@ def _together(
     freedom = 2 * len(found) - 3
     if squared > GATE * freedom:
         return None
-    sigma_mm = np.mean([_sigma_px(one) * _mm_per_px(view, views) for one, view in zip(found, used, strict=True)])
+    sigma_mm = np.mean([_sigma_mm(one, size) for one, size in zip(found, sizes, strict=True)])
     meeting = -squared / 2 - freedom * np.log(np.sqrt(2 * np.pi) * sigma_mm)
     detected = sum(_one(one, view, views) for one, view in zip(found, used, strict=True))
     alike = sum(_alike(one, other) for one, other in combinations(found, 2))
-    return Candidate(dict(chosen), centre, covariance, float(detected + meeting + alike + _missed(chosen, centre, views)))
+    evidence = detected + meeting + alike + _missed(chosen, centre, views)
+    return Candidate(dict(chosen), centre, covariance, float(evidence))
 
 
 def _one(detection: Detection, view: View, views: Sequence[View]) -> float:
@@ -154,7 +155,7 @@ def _one(detection: Detection, view: View, views: Sequence[View]) -> float:
 
 def _missed(members: Mapping[int, int], centre: np.ndarray, views: Sequence[View]) -> float:
     """Log probability that the other views' detector did not find it."""
-    return sum(missed(centre, view, views) for place, view in enumerate(views) if place not in members)
+    return float(sum(missed(centre, view, views) for place, view in enumerate(views) if place not in members))
 
 
 def missed(centre_mm: np.ndarray, view: View, views: Sequence[View]) -> float:
@@ -176,13 +177,14 @@ def _alike(one: Detection, other: Detection) -> float:
     return APPEARANCE * (float(one.appearance @ other.appearance) - 0.5)
 
 
-def centre_covariance(detection: Detection) -> np.ndarray:
+def _covariance(detection: Detection, mm_per_px: float) -> np.ndarray:
     """(2, 2) px2 of a body's centre, never surer than anybody can be."""
-    return np.asarray(detection.centre_covariance_px2, dtype=np.float64) + LEAST_SIGMA_PX**2 * np.eye(2)
+    return np.asarray(detection.centre_covariance_px2, dtype=np.float64) + (LEAST_SIGMA_MM / mm_per_px) ** 2 * np.eye(2)
 
 
-def _sigma_px(detection: Detection) -> float:
-    return float(np.sqrt(np.trace(centre_covariance(detection)) / 2))
+def _sigma_mm(detection: Detection, mm_per_px: float) -> float:
+    """Standard deviation of a body's centre at the patient."""
+    return float(np.sqrt(np.trace(_covariance(detection, mm_per_px)) / 2)) * mm_per_px
 
 
 def _centres(found: Sequence[Detection]) -> np.ndarray:

@@ -144,7 +144,7 @@ def level_evidence(
     for place in range(count - 2, -1, -1):
         backward[place] = _log_sum(moves[place] + (own[place + 1] + backward[place + 1])[None], 1)
     joint = forward + backward
-    total = float(_log_sum(joint[0], 0))
+    total = float(_log_sum(joint[:1], 1)[0])
     shares = np.exp(joint - _log_sum(joint, 1)[:, None])
     return total, shares.reshape(count, levels)
 

@@ -64,5 +64,3 @@ def _add(precision: np.ndarray, vector: np.ndarray, row: np.ndarray, mean: np.nd
     """One more term, (row x - mean) weight (row x - mean), in place."""
     precision += row.T @ weight @ row
     vector += row.T @ weight @ mean
-
-

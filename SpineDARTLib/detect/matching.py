@@ -1,8 +1,9 @@
 """One column from all views' detections: which belong together, which are false, and which level each one is.
 
-Everything is weighed as likelihoods and decided together: how well rays meet, what the detector calls each vertebra, how
-centres follow each other down a spine, what was missed. A detector tends to be wrong for a whole picture at once, by one
-level: that is one unknown a view here, with its own probability, so that views that disagree leave the labels unsure.
+Everything is weighed as likelihoods and decided together: how well rays meet, what the detector calls each vertebra,
+how centres follow each other down a spine, what was missed. A detector tends to be wrong for a whole picture at once,
+by one level: that is one unknown a view here, with its own probability, so that views that disagree leave the labels
+unsure.
 """
 
 from __future__ import annotations
@@ -106,9 +107,7 @@ def _prior(shifts: Sequence[int]) -> float:
     return float(sum(np.log(VIEW_SHIFTS[by]) for by in shifts))
 
 
-def _labels(
-    found: Sequence[Candidate], seen: Sequence[Sequence[Detection]], shifts: Sequence[int]
-) -> np.ndarray:
+def _labels(found: Sequence[Candidate], seen: Sequence[Sequence[Detection]], shifts: Sequence[int]) -> np.ndarray:
     """(candidates, 17) log of how much likelier each level is than any, if each view was labelled so far off."""
     count = len(LEVELS)
     tables = []

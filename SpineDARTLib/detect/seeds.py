@@ -17,6 +17,9 @@ MOST_UNSURE_MM = 7.0
 LEAST_SEEN = 0.6
 """Of a vertebra's box inside the picture, and of what the detector says that it saw."""
 
+CLEAR = 0.7
+"""Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
+
 SURE = 0.8
 """Probability of a label below which it is called in doubt."""
 
@@ -59,7 +62,7 @@ def seeds_of(
     seeds, reasons, notes = [], {}, {}
     for level in levels:
         seed, one = wanted[level], matched.get(level)
-        why = _absent(level, column, views) if one is None else _unfit(one, detections, views, bool(asked))
+        why = _absent(level, column, views) if one is None else _unfit(one, column, detections, views, bool(asked))
         if why and len(seed.clicks_px) < 2:
             reasons[level] = why
             continue
@@ -89,23 +92,43 @@ def _filled(seed: Seed, one: MatchedVertebra, detections: Mapping[str, Sequence[
 
 
 def _unfit(
-    one: MatchedVertebra, detections: Mapping[str, Sequence[Detection]], views: Sequence[View], asked: bool
+    one: MatchedVertebra,
+    column: Column,
+    detections: Mapping[str, Sequence[Detection]],
+    views: Sequence[View],
+    asked: bool,
 ) -> str:
     """Why a vertebra that was found cannot be started; "" where it can."""
-    blind = [view.name for view in views if view.name not in one.members]
-    if len(views) - len(blind) < 2:
-        outside = [view.name for view in views if view.name in blind and not within(one.centre_mm, view, 0.0)]
-        seen = ", ".join(one.members)
-        if outside:
-            return f"{one.level} was found in {seen}, but lies outside the picture in {_and(outside)}."
-        worst = float(np.sqrt(np.linalg.eigvalsh(one.covariance_mm2)[-1]))
-        if worst > MOST_UNSURE_MM:
-            return f"{one.level} was found in {seen} only. Click its centre in {_and(blind)}."
+    if len(one.members) < 2 and (why := _unfit_alone(one, column, detections, views)):
+        return why
     if not asked:
         cut = [name for name, index in one.members.items() if _cut(detections[name][index], _named(views, name))]
         if cut and len(one.members) - len(cut) < 2:
             return f"{one.level} is cut by the border of the picture in {_and(cut)}."
     return ""
+
+
+def _unfit_alone(
+    one: MatchedVertebra, column: Column, detections: Mapping[str, Sequence[Detection]], views: Sequence[View]
+) -> str:
+    """The same of one that a single view shows."""
+    ((seen, index),) = one.members.items()
+    blind = [view.name for view in views if view.name != seen]
+    outside = [view.name for view in views if view.name != seen and not within(one.centre_mm, view, 0.0)]
+    if len(outside) == len(blind):
+        return f"{one.level} was found in {seen}, but lies outside the picture in {_and(outside)}."
+    worst = float(np.sqrt(np.linalg.eigvalsh(one.covariance_mm2)[-1]))
+    if worst > MOST_UNSURE_MM:
+        return f"{one.level} was found in {seen} only. Click its centre in {_and(blind)}."
+    if detections[seen][index].score < CLEAR and not _between(one, column):
+        return f"{one.level} was found in {seen} only, and not clearly. Click its centre in {_and(blind)}."
+    return ""
+
+
+def _between(one: MatchedVertebra, column: Column) -> bool:
+    """Whether vertebrae above and below it are seen in two views or more."""
+    several = [LEVELS.index(each.level) for each in column.vertebrae if len(each.members) > 1]
+    return bool(several) and several[0] < LEVELS.index(one.level) < several[-1]
 
 
 def _absent(level: str, column: Column, views: Sequence[View]) -> str:
@@ -115,7 +138,9 @@ def _absent(level: str, column: Column, views: Sequence[View]) -> str:
         return f"No vertebra was found in {everywhere}. Click the centre of {level} in each view."
     if level not in column.expected:
         first, last = column.vertebrae[0].level, column.vertebrae[-1].level
-        return f"{level} was not found: the pictures seem to show {first} to {last}. If that is wrong, shift the labels."
+        return (
+            f"{level} was not found: the pictures seem to show {first} to {last}. If that is wrong, shift the labels."
+        )
     centre = column.expected[level][0]
     outside = [view.name for view in views if not within(centre, view, 0.0)]
     if outside:

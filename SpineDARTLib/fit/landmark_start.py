@@ -1,9 +1,9 @@
 """A vertebra's pose and size from its landmarks in any number of views, each as sure as its covariance says.
 
 Landmarks need not be seen in two views: every one seen pulls on the same vertebra, and where it should stand by the
-curve of the spine pulls too. First a consensus among triangulated landmarks (RANSAC, Fischler and Bolles 1981, over every
-triple there is), then the likeliest pose, size and shape by Gauss-Newton with weights of Geman and McClure (1985), whose
-scale falls: what does not belong drops out.
+curve of the spine pulls too. First a consensus among triangulated landmarks (RANSAC, Fischler and Bolles 1981, over
+every triple there is), then the likeliest pose, size and shape by Gauss-Newton with weights of Geman and McClure (1985)
+whose scale falls: what does not belong drops out.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ MODEL_SIGMA_MM = 1.2
 
 ROUNDS = ((100.0, 3), (36.0, 3), (16.0, 6))
 """Squared deviations at which a landmark's weight has fallen to a quarter, and steps taken with it."""
+
+LEAST_TRIANGLE_MM = 5.0
+"""Half the width or so of the thinnest triangle of landmarks that says how a vertebra is turned."""
 
 LEAST_OBSERVATIONS = 5
 """Landmarks, counted in each view, that must agree: each tells two numbers of seven."""
@@ -193,11 +196,11 @@ def _step(
     size = np.exp(state.log_scale)
     local = state.local(marks)[marks.which]
     turned = size * local @ state.rotation.T
-    cross = -np.cross(np.eye(3)[None], local[:, None], axis=-1)  # row i is -(e_i x local): columns of -[local]x
-    by_turn = size * np.einsum("ij,okj->oik", state.rotation, -cross)
+    by_turn = size * np.einsum("ij,okj->oik", state.rotation, np.cross(np.eye(3)[None], local[:, None]))
     by_shape = size * np.einsum("ij,kojn->okin", state.rotation, marks.basis[:, marks.which][..., None])[..., 0]
     motion = np.concatenate(
-        [np.broadcast_to(np.eye(3), (len(local), 3, 3)), by_turn, turned[..., None], by_shape.transpose(0, 2, 1)], axis=2
+        [np.broadcast_to(np.eye(3), (len(local), 3, 3)), by_turn, turned[..., None], by_shape.transpose(0, 2, 1)],
+        axis=2,
     )
     jacobian = slope @ motion
     precision = prior + np.einsum("o,oia,oib->ab", weights, jacobian, jacobian)
@@ -213,18 +216,22 @@ def _cost(state: _State, marks: _Marks, first: _State, prior: np.ndarray) -> flo
 
 def _consensus(marks: _Marks, first: _State) -> list[_State]:
     """A state from every three landmarks that two views or more show, where their triangle can be brought on the
-    model's."""
+    model's (Umeyama 1991)."""
     places = _triangulated(marks)
-    states = []
-    for chosen in combinations(places, 3):
-        source, target = marks.points[list(chosen)], np.array([places[one] for one in chosen])
-        size = np.linalg.norm(target - target.mean(0)) / np.linalg.norm(source - source.mean(0))
-        if abs(np.log(size)) > 4 * LOG_SCALE_SIGMA:
-            continue
-        turn, _ = Rotation.align_vectors(target - target.mean(0), source - source.mean(0))
-        rotation = turn.as_matrix()
-        states.append(_State(rotation, target.mean(0) - size * rotation @ source.mean(0), np.log(size), first.coefficients))
-    return states
+    triples = np.array(list(combinations(places, 3))).reshape(-1, 3)
+    if not len(triples):
+        return []
+    source, target = marks.points[triples], np.array([[places[int(one)] for one in triple] for triple in triples])
+    from_centre, to_centre = source.mean(1), target.mean(1)
+    source, target = source - from_centre[:, None], target - to_centre[:, None]
+    log_scale = 0.5 * np.log((target**2).sum((1, 2)) / (source**2).sum((1, 2)))
+    u, _, vt = np.linalg.svd(target.transpose(0, 2, 1) @ source)
+    u[:, :, 2] *= np.linalg.det(u @ vt)[:, None]
+    rotations = u @ vt
+    translations = to_centre - np.exp(log_scale)[:, None] * np.einsum("tij,tj->ti", rotations, from_centre)
+    thin = np.linalg.svd(source, compute_uv=False)[:, 1] < LEAST_TRIANGLE_MM
+    kept = np.flatnonzero(~thin & (np.abs(log_scale) < 4 * LOG_SCALE_SIGMA))
+    return [_State(rotations[one], translations[one], float(log_scale[one]), first.coefficients) for one in kept]
 
 
 def _triangulated(marks: _Marks) -> dict[int, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,6 +17,9 @@ from ..similarity import Similarity
 from ..similarity.filters import blur
 from ..types import Seed, View
 from .scene import Parameters, Scene
+
+BODY = "body_"
+"""How the names of landmarks on the body begin; the others are of the posterior elements and the pedicles."""
 
 SUPPORT_DEPTH = 0.02
 """Optical depth above which a vertebra counts as showing in its own picture (a single facing cortex gives 0.05)."""
@@ -76,7 +80,7 @@ def prior_terms(parameters: Parameters, prior: Prior, settings: FitSettings) -> 
 
 
 class LandmarkTerm:
-    """Confidence-weighted reprojection error of landmarks, robust (Huber at 2 standard deviations).
+    """Reprojection error of landmarks, each in its own standard deviations, robust (Huber at 2 of them).
 
     Args:
         seeds: with ``landmarks_px``; those without cost nothing.
@@ -84,6 +88,7 @@ class LandmarkTerm:
         models: level to its model; a name that the model does not know is passed over.
         views: of the case, full images.
         like: a tensor of the scene's type and device.
+        posterior: how many times a landmark that is not on the body counts.
     """
 
     def __init__(
@@ -93,8 +98,9 @@ class LandmarkTerm:
         models: Mapping[str, ShapeModel],
         views: Sequence[View],
         like: Tensor,
+        posterior: float = 1.0,
     ) -> None:
-        self.seen: dict[int, list[tuple[Tensor, Tensor, Tensor, Tensor, float]]] = {}
+        self.seen: dict[int, list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float]]] = {}
         for seed in seeds:
             for view in views:
                 for name, (u, v, sigma_px) in seed.landmarks_px.get(view.name, {}).items():
@@ -102,22 +108,27 @@ class LandmarkTerm:
                     if anchor is not None:
                         indices = torch.as_tensor(anchor.indices, device=like.device)
                         weights, projection = like.new_tensor(anchor.weights), like.new_tensor(view.projection)
-                        mark = (indices, weights, projection, like.new_tensor((u, v)), sigma_px)
+                        covariance = seed.covariance_px2(view.name, name, sigma_px)
+                        white = like.new_tensor(np.linalg.inv(np.linalg.cholesky(covariance)))
+                        share = 1.0 if name.startswith(BODY) else posterior
+                        mark = (indices, weights, projection, like.new_tensor((u, v)), white, share)
                         self.seen.setdefault(list(levels).index(seed.level), []).append(mark)
 
     def __call__(self, scene: Scene, parameters: Parameters, weight: float) -> Float[Tensor, "starts vertebrae"]:
-        """Mean over a vertebra's landmarks and views, times the weight; zero where nothing was seen."""
+        """Weighted mean over a vertebra's landmarks and views, times the weight; zero where nothing was seen."""
         total = torch.zeros_like(parameters.log_scale)
         for family in scene.families if self.seen else ():
             vertices = family.vertices(parameters)
             for member, column in enumerate(family.columns):
-                terms = []
-                for indices, weights, projection, pixel, sigma_px in self.seen.get(column, ()):
+                terms, shares = [], []
+                for indices, weights, projection, pixel, white, share in self.seen.get(column, ()):
                     point = (vertices[:, member, indices] * weights[:, None]).sum(1)
                     homogeneous = point @ projection[:, :3].T + projection[:, 3]
-                    offset = (homogeneous[:, :2] / homogeneous[:, 2:] - pixel) / sigma_px
-                    terms.append(huber_loss(offset, torch.zeros_like(offset), reduction="none", delta=2.0).sum(-1))
+                    offset = (homogeneous[:, :2] / homogeneous[:, 2:] - pixel) @ white.T
+                    huber = huber_loss(offset, torch.zeros_like(offset), reduction="none", delta=2.0)
+                    terms.append(share * huber.sum(-1))
+                    shares.append(share)
                 if terms:
                     where = torch.as_tensor([column], device=total.device)
-                    total = total.index_add(1, where, weight * torch.stack(terms).mean(0)[:, None])
+                    total = total.index_add(1, where, weight * (torch.stack(terms).sum(0) / sum(shares))[:, None])
         return total

@@ -81,7 +81,7 @@ class Run:
         self.scene = Scene(self.levels, models, settings.render, device=device, asked=asked)
         self.prior = _prior(self.nominal, [level in asked for level in self.levels])
         self.column = ColumnPrior(self.levels, models, like)
-        self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like)
+        self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like, settings.fit.posterior_weight)
 
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""

@@ -1,8 +1,8 @@
 """How well detections of several views become starts: vertebrae started, at the right level, and how far off.
 
 ``python -m Testing.benchmarks.matching [--people 20] [--cases ../shared/cases]``: columns drawn with the atlas and with
-measured statistics, seen in drawn pairs and triples of views; and the true vertebrae of case folders. Detections are made
-from the truth (``Testing.detect.synthetic``), no network is asked.
+measured statistics, seen in drawn pairs and triples of views; and the true vertebrae of case folders. Detections are
+made from the truth (``Testing.detect.synthetic``), no network is asked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from time import perf_counter
 import numpy as np
 import tyro
 
+from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.atlas.surfaces import Surface
 from SpineDARTLib.detect.matching import match
-from SpineDARTLib.detect.seeds import Proposal, seeds_of
+from SpineDARTLib.detect.seeds import seeds_of
 from SpineDARTLib.fit.initialise import CLICK_POINT_MM, initialise
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.io.case import read_case
@@ -49,6 +51,7 @@ class Person:
     Attributes:
         vertices: level to (n, 3) mm on the atlas's mesh.
         poses: level to (4, 4).
+        subject: whom the atlas must not have learned from; "" for drawn ones, which flatter the atlas that drew them.
     """
 
     kind: str
@@ -56,6 +59,11 @@ class Person:
     views: Sequence[View]
     vertices: Mapping[str, np.ndarray]
     poses: Mapping[str, np.ndarray]
+    subject: str = ""
+
+    @property
+    def models(self) -> dict[str, ShapeModel]:
+        return load_models((self.subject,) if self.subject else ())
 
 
 @dataclass
@@ -67,7 +75,6 @@ class Tally:
     right: int = 0
     other: int = 0
     stray: int = 0
-    views_right: int = 0
     sure: list[float] = field(default_factory=list)
     was_right: list[bool] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -96,15 +103,15 @@ def drawn_people(count: int, kinds: Sequence[str]) -> Iterator[Person]:
 def people_of_cases(folder: Path) -> Iterator[Person]:
     """The true vertebrae of case folders, the atlas laid on them."""
     models = load_models()
-    known: dict[tuple[str, str, float], tuple[Truth, np.ndarray, np.ndarray]] = {}
+    done: dict[tuple[str, str, float], tuple[Truth, np.ndarray, np.ndarray]] = {}
     for path in sorted(folder.glob("*/case.json")):
         case, truth = read_case(path.parent), read_truth(path.parent / "truth")
         found = {}
-        for level, (vertices, faces) in truth.meshes.items():
+        for level, (vertices, faces) in truth.surfaces.items():
             key = (truth.subject, level, round(float(np.mean(vertices)), 2))
-            if key not in known:
-                known[key] = _annotated(level, vertices, faces, models)
-            found[level] = known[key]
+            if key not in done:
+                done[key] = _annotated(Surface(truth.subject, level, vertices, faces, ""), models[level])
+            found[level] = done[key]
         ordered = sorted(found, key=LEVELS.index)
         kind = "cases, AP/LAT" if "aplat" in path.parent.name else "cases, random"
         yield Person(
@@ -113,27 +120,24 @@ def people_of_cases(folder: Path) -> Iterator[Person]:
             case.views,
             {level: found[level][1] for level in ordered},
             {level: found[level][2] for level in ordered},
+            truth.subject,
         )
 
 
-def _annotated(level, vertices, faces, models) -> tuple[Truth, np.ndarray, np.ndarray]:
-    from SpineDARTLib.simulate.patient.annotate import Surface
-
-    one = annotate_surface(Surface("", level, vertices, faces), models[level])
-    return (
-        Truth(level, one.vertebra.pose[:3, 3], one.landmarks, vertices[:: max(len(vertices) // 300, 1)]),
-        one.vertices,
-        one.vertebra.pose,
-    )
+def _annotated(surface: Surface, model: ShapeModel) -> tuple[Truth, np.ndarray, np.ndarray]:
+    """What is true of a real vertebra, its vertices and pose in the atlas's words."""
+    one = annotate_surface(surface, model)
+    pose, corners = one.vertebra.vertebra.pose, surface.vertices[:: max(len(surface.vertices) // 300, 1)]
+    return Truth(surface.level, pose[:3, 3], one.vertebra.landmarks, corners), one.carried, pose
 
 
 def measure(person: Person, noise: Noise, tally: Tally, generator: np.random.Generator) -> None:
     """One person's pictures through detection, matching and start."""
-    models = load_models()
     if noise.shifted:
         noise = Noise(**{**vars(noise), "shifted": {person.views[0].name: generator.choice([-1, 1])}})
     seen = {view.name: detect_in(person.column, view, noise, generator) for view in person.views}
     detections = {name: one[0] for name, one in seen.items()}
+    models = person.models
     begun = perf_counter()
     column = match(detections, person.views)
     proposal = seeds_of(column, detections, person.views)
@@ -155,8 +159,7 @@ def measure(person: Person, noise: Noise, tally: Tally, generator: np.random.Gen
 
 def _poses(person: Person, starts, levels: Sequence[str], tally: Tally, generator: np.random.Generator) -> None:
     """Errors of the starts, and of starts from clicks on the same vertebrae."""
-    models = load_models()
-    seeds = []
+    models, seeds = person.models, []
     for level in levels:
         point = person.poses[level][:3, 3] + person.poses[level][:3, :3] @ CLICK_POINT_MM
         clicks = {v.name: tuple(project(point[None], v)[0] + generator.normal(0.0, 4.0, 2)) for v in person.views}

@@ -237,6 +237,31 @@ def test_landmarks_pull_towards_where_they_were_seen(seen, truth, models):
     assert pulled[0, 1] > 0.5 and pulled[0, 0] == pulled[0, 2] == 0
 
 
+def test_posterior_landmarks_may_count_more_and_covariances_count_by_direction(seen, truth, models):
+    model, vertebra = models["L3"], truth["L3"]
+    surface = vertebra.place(model.instance("L3", vertebra.coefficients))
+    off = {"spinous_process": (6.0, 0.0), "body_anterior": (0.0, 0.0)}
+    view = seen[0]
+    marks = {
+        view.name: {
+            name: (*(project(model.landmarks[name].on(surface)[None], view)[0] + move), 2.0)
+            for name, move in off.items()
+        }
+    }
+    seed = Seed("L3", {}, marks)
+    scene = Scene(tuple(truth), models, RenderSettings())
+    parameters = parameters_of(tuple(truth.values()), RANK)
+
+    def cost(one, posterior):
+        term = LandmarkTerm([one], tuple(truth), models, seen, parameters.translation_mm, posterior)
+        return float(term(scene, parameters, 1.0)[0, 1])
+
+    assert cost(seed, 3.0) == pytest.approx(1.5 * cost(seed, 1.0), rel=1e-3)  # 3 / (3 + 1) against 1 / (1 + 1)
+    along = replace(seed, covariances_px2={view.name: {"spinous_process": (36.0, 0.0, 0.25)}})
+    across = replace(seed, covariances_px2={view.name: {"spinous_process": (0.25, 0.0, 36.0)}})
+    assert cost(along, 1.0) == pytest.approx(0.25, rel=1e-2) and cost(across, 1.0) > 5.0
+
+
 def test_good_landmarks_help_a_start_that_is_off(seen, truth, models):
     one = replace(truth["L3"], pose=truth["L3"].pose + np.pad([[6.0], [0.0], [0.0]], ((0, 1), (3, 0))))
     landmarks = models["L3"].landmarks
