@@ -17,8 +17,8 @@ from .planned import UNMEASURED, Cannula, Option, Risk, Safety
 
 __all__ = [
     "LEVELS", "LUMBAR", "SIDES", "THORACIC", "UNMEASURED", "VERSE_LABELS", "Cannula", "Case", "Evidence", "FitState",
-    "FittedVertebra", "Option", "Place", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk", "Safety",
-    "Seed", "Status", "Vertebra", "View",
+    "FittedVertebra", "Option", "Place", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk",
+    "Safety", "Seed", "Status", "Vertebra", "View",
 ]  # fmt: skip
 
 THORACIC = tuple(f"T{i}" for i in range(1, 13))
