@@ -26,6 +26,7 @@ from .arguments.geometry import Geometry
 from .arguments.plan import Draw, Export
 from .arguments.review import Agreement, Report
 from .arguments.simulate import Simulate
+from .arguments.train import Train
 from .config import Device, PlanSettings, RefinementSettings, Renderer, Settings, SimilarityName
 from .errors import InputError
 
@@ -177,6 +178,7 @@ Command = (
     | Annotated[Geometry, subcommand("geometry")]
     | Annotated[Atlas, subcommand("atlas")]
     | Annotated[Simulate, subcommand("simulate")]
+    | Annotated[Train, subcommand("train")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[WorkerCommand, subcommand("worker")]
 )
@@ -234,12 +236,14 @@ def parse(
     | Geometry
     | Atlas
     | Simulate
+    | Train
     | Doctor
     | WorkerCommand
     | int
 ):
     """The command that the arguments ask for, or an exit code: help was asked for, or something is wrong."""
-    arguments = [*arguments, "--help"] if list(arguments) in ([], ["atlas"], ["simulate"]) else list(arguments)
+    asks = list(arguments) in ([], ["atlas"], ["simulate"], ["train"])
+    arguments = [*arguments, "--help"] if asks else list(arguments)
     description = "Plans vertebroplasty from two X-rays. Not for clinical use."
     said = io.StringIO()
     try:

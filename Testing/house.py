@@ -26,7 +26,8 @@ FLOORS: dict[str, float] = {
     "overlay": 6, "drawn_overlay": 6.2, "orientation_picture": 6.2,
     "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8,
     "worker": 7.3, "doctor": 7, "commands": 7, "comparing": 7,
-    "atlas_commands": 7, "simulate_commands": 7, "plan_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
+    "atlas_commands": 7, "simulate_commands": 7, "train_commands": 7,
+    "plan_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
     "arguments": 7.2, "cli": 7.5, "__main__": 7.9,
 }  # fmt: skip
 

@@ -15,9 +15,10 @@ class Architecture:
         size_px: side of the square working picture.
         embedding: channels of the Swin backbone's first stage; every next one has twice as many.
         depths, attention_heads: blocks and heads of the four stages.
-        window: side of a window, in tokens; ``size_px / 32`` must be a multiple of it, or as large.
+        window: side of a window, in tokens; the coarsest map's side must be a multiple of it, or fit in it.
         channels: of the feature pyramid and of what stands on it.
         crop_px: side of a vertebra's mask, projection and heatmaps; its box is stretched to that.
+        patch: side of what becomes one token of the first stage, 4 or 8 px: 8 costs a fourth.
         token: width of the attention between the vertebrae of one picture, which tells their levels.
     """
 
@@ -29,6 +30,7 @@ class Architecture:
     channels: int = 96
     crop_px: int = 64
     token: int = 128
+    patch: int = 4
 
     def as_json(self) -> dict[str, Any]:
         """For a model card or a checkpoint."""
@@ -41,13 +43,14 @@ def from_json(described: Mapping[str, Any]) -> Architecture:
     Raises:
         TypeError: another program's words.
     """
-    return Architecture(**{name: tuple(one) if isinstance(one, list) else one for name, one in described.items()})
+    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in described.items()}
+    return Architecture(**values)
 
 
 GPU = Architecture()
 """For a training on CUDA."""
 
-CPU = Architecture(320, 32, (2, 2, 4, 2), window=10, channels=64, crop_px=40, token=96)
+CPU = Architecture(320, 48, (2, 4, 2, 1), (2, 4, 8, 16), 10, 64, 40, 96, patch=8)
 """For a training of two hours on two cores."""
 
 TINY = Architecture(64, 8, (1, 1, 1, 1), (1, 1, 2, 2), 2, 16, 16, 32)

@@ -80,10 +80,10 @@ def _turn(view: View) -> np.ndarray:
 
 def resample(image: np.ndarray, frame: Frame) -> np.ndarray:
     """(size, size) float32 working picture of a (height, width) one; its border's value goes on outside."""
-    from scipy.ndimage import affine_transform, uniform_filter
+    from scipy.ndimage import affine_transform, gaussian_filter
 
     scale = float(np.sqrt(abs(np.linalg.det(frame.to_working[:, :2]))))
-    smooth = uniform_filter(image, round(1 / scale), mode="nearest") if scale < 0.67 else image
+    smooth = gaussian_filter(image, 0.4 / scale, mode="nearest") if scale < 0.9 else image
     back = frame.to_stored[::-1, [1, 0, 2]]  # rows and columns in place of u and v
     shape = (frame.size_px, frame.size_px)
-    return affine_transform(smooth, back[:, :2], back[:, 2], shape, np.float32, order=1, mode="nearest")
+    return affine_transform(smooth, back[:, :2], back[:, 2], shape, np.float32, 1, "nearest")  # pyright: ignore[reportArgumentType]

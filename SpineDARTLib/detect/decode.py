@@ -110,9 +110,13 @@ def check_size(architecture: Architecture) -> None:
     Raises:
         ValueError: names both.
     """
-    last = architecture.size_px // 32
-    if architecture.size_px % 32 or (last % architecture.window and architecture.window % last):
+    last, rest = divmod(architecture.size_px, 8 * architecture.patch)
+    if (
+        rest
+        or architecture.patch not in (4, 8)
+        or any((last << n) % min(architecture.window, last << n) for n in range(4))
+    ):
         raise ValueError(
-            f"got {architecture.size_px} px and windows of {architecture.window}; "
-            "expected a multiple of 32 whose 32nd part is a multiple of the window"
+            f"got {architecture.size_px} px, patches of {architecture.patch} and windows of {architecture.window}; "
+            "expected patches of 4 or 8, and maps that whole windows cover"
         )

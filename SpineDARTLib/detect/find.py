@@ -28,9 +28,7 @@ PROJECTION_FULL = 1.5
 """The line integral of one vertebra that the network says as 1."""
 
 
-def detect(
-    views: Sequence[View], detector: Detector, least: float = LEAST_SCORE
-) -> dict[str, tuple[Detection, ...]]:
+def detect(views: Sequence[View], detector: Detector, least: float = LEAST_SCORE) -> dict[str, tuple[Detection, ...]]:
     """View name to the vertebrae in it, the surest first.
 
     Args:
@@ -59,6 +57,7 @@ def _detection(found: Found, number: int, frame: Frame, view: View) -> Detection
         name: Mark(places[index], covariances[index], float(seen[index])) for index, name in enumerate(LANDMARK_NAMES)
     }
     mask = found.crops.mask[number].sigmoid()
+    projection = PROJECTION_FULL * (found.crops.projection[number] * mask).clamp(min=0.0)
     return Detection(
         level_probabilities=_probabilities(found.levels[number]),
         centre_px=places[BODY].mean(0),
@@ -68,7 +67,7 @@ def _detection(found: Found, number: int, frame: Frame, view: View) -> Detection
         score=float(found.scores[number]),
         share_seen=float(found.crops.share[number].sigmoid()),
         mask=_uncut(_numpy(mask), roi, frame, view),
-        projection=_uncut(_numpy((found.crops.projection[number] * mask).clamp(min=0.0)) * PROJECTION_FULL, roi, frame, view),
+        projection=_uncut(_numpy(projection), roi, frame, view),
     )
 
 
@@ -94,15 +93,16 @@ def _uncut(values: np.ndarray, roi: np.ndarray, frame: Frame, view: View) -> Cro
     """A stretched crop (side, side) of the working picture on the stored picture's pixels, as far as it is in it."""
     back = frame.to_stored
     height, width = view.image.shape
-    left, top, right, bottom = move_box(roi - 0.5, back)
-    first = np.array([max(np.ceil(left), 0), max(np.ceil(top), 0)])
-    shape = (int(max(min(np.floor(bottom), height - 1) - first[1] + 1, 0)), int(max(min(np.floor(right), width - 1) - first[0] + 1, 0)))
+    reach = move_box(roi - 0.5, back)
+    first = np.maximum(np.ceil(reach[:2]), 0.0)
+    last = np.minimum(np.floor(reach[2:]), [width - 1.0, height - 1.0])
+    columns, rows = (int(count) for count in np.maximum(last - first + 1, 0.0))
+    shape = (rows, columns)
     if 0 in shape:
         return Crop(float(first[1]), float(first[0]), np.zeros((0, 0), dtype=np.float32))
     scale = len(values) / (roi[2:] - roi[:2])
     linear = scale[:, None] * frame.to_working[:, :2]
     offset = scale * (move(first, frame.to_working) + 0.5 - roi[:2]) - 0.5
-    cut = affine_transform(
-        values, linear[::-1, ::-1], offset[::-1], shape, np.float32, order=1, mode="grid-constant", cval=0.0
-    )
+    turned, start = linear[::-1, ::-1], offset[::-1]  # rows and columns in place of u and v
+    cut = affine_transform(values, turned, start, shape, np.float32, 1, "grid-constant", 0.0)  # pyright: ignore[reportArgumentType]
     return Crop(float(first[1]), float(first[0]), cut)

@@ -78,10 +78,9 @@ class DenseHead(nn.Module):
         self.body = nn.Sequential(block(channels, channels), block(channels, channels))
         self.out = nn.Conv2d(channels, 1 + 4 + 2 + 4 + len(LEVELS), 1)
         nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.zeros_(self.out.bias)
-        with torch.no_grad():
-            self.out.bias[0] = -3.0  # few cells hold a centre
-            self.out.bias[1:5] = 1.5
+        bias = torch.zeros(1 + 4 + 2 + 4 + len(LEVELS))
+        bias[0], bias[1:5] = -3.0, 1.5  # few cells hold a centre; boxes reach 1.5 units to each side
+        self.out.bias = nn.Parameter(bias)
 
     def forward(self, features: Float[Tensor, "pictures channels rows columns"]) -> Dense:
         heat, box, offset, links, level = self.out(self.body(features)).float().split((1, 4, 2, 4, len(LEVELS)), 1)
@@ -93,7 +92,7 @@ class CropHead(nn.Module):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        channels, self.side = architecture.channels, architecture.crop_px
+        channels, self.side, self.patch = architecture.channels, architecture.crop_px, architecture.patch
         fine = max(channels // 4, 8)
         self.fine = block(2, fine, 2)
         self.coarse = block(fine, channels, 2)
@@ -113,7 +112,7 @@ class CropHead(nn.Module):
         """``rois``: number of the picture, then left, top, right, bottom in working pixels (edges, not centres)."""
         side = self.side
         fine = self.fine(roi_align(prepared.float(), rois, 2 * side, 1.0, 2, aligned=True))
-        seen = roi_align(features.float(), rois, side // 2, 0.25, 2, aligned=True)
+        seen = roi_align(features.float(), rois, side // 2, 1 / self.patch, 2, aligned=True)
         middle = self.join(torch.cat([seen.to(fine.dtype), self.coarse(fine)], 1))
         pictures = self.out(self.last(torch.cat([self.up(middle), fine], 1))).float()
         heat = pictures[:, 2:]
@@ -123,11 +122,10 @@ class CropHead(nn.Module):
         mean = torch.stack([(flat.sum(2) * grid).sum(-1), (flat.sum(3) * grid).sum(-1)], -1)
         about = nn.functional.avg_pool2d(flat, 2) * 4
         said = (self.dense(middle).float().unflatten(1, (LANDMARKS, 4)) * about[:, :, None]).mean((-1, -2))
-        factor = 0.05 * torch.stack(
-            [said[..., 0].clamp(-3.0, 2.5).exp(), said[..., 1].clamp(-8.0, 8.0), said[..., 2].clamp(-3.0, 2.5).exp()], -1
-        )
+        wide, high = (said[..., place].clamp(-3.0, 2.5).exp() for place in (0, 2))
+        factor = 0.05 * torch.stack([wide, said[..., 1].clamp(-8.0, 8.0), high], -1)
         summary = torch.cat([middle.mean((2, 3)), middle.amax((2, 3))], 1).float()
-        share = self.share(summary)[:, 0]
+        share = self.share(summary)[:, 0].float()
         return Crops(pictures[:, 0], pictures[:, 1], heat, mean, factor, said[..., 3], share, summary)
 
 
@@ -150,7 +148,7 @@ class LevelHead(nn.Module):
         rois: Float[Tensor, "vertebrae 5"],
         size_px: int,
     ) -> Float[Tensor, "vertebrae 17"]:
-        """Logits; ``wide`` are the features at stride 32."""
+        """Logits; ``wide`` are the coarsest features."""
         picture, boxes = rois[:, 0].long(), rois[:, 1:] / size_px
         middle, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         local = sample_at(dense.level, picture, middle)
@@ -170,7 +168,9 @@ def sample_at(
     found = []
     for number in range(len(maps)):
         grid = (2.0 * places[picture == number] - 1.0)[None, None]
-        found.append(grid_sample(maps[number : number + 1], grid, padding_mode="border", align_corners=False)[0, :, 0].T)
+        found.append(
+            grid_sample(maps[number : number + 1], grid, padding_mode="border", align_corners=False)[0, :, 0].T
+        )
     order = torch.argsort(picture, stable=True)
     return torch.cat(found)[torch.argsort(order)]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .architecture import Architecture
 from .backbone import Backbone, prepare
-from .heads import CropHead, Crops, Dense, DenseHead, LevelHead
+from .heads import STRIDE, CropHead, Crops, Dense, DenseHead, LevelHead
 
 WIDEN = 1.12
 """A box is cut this much wider and higher than it is said to be."""
@@ -22,7 +22,7 @@ class Seen:
 
     Attributes:
         prepared: (pictures, 2, size, size).
-        features: at strides 4, 8, 16, 32.
+        features: at strides 1, 2, 4 and 8 times the patch.
         dense: where vertebrae are.
     """
 
@@ -46,7 +46,7 @@ class Network(nn.Module):
         """The first stage."""
         prepared = prepare(images)
         features = self.backbone(prepared)
-        return Seen(prepared, features, self.dense(features[1]))
+        return Seen(prepared, features, self.dense(features[0 if self.architecture.patch == STRIDE else 1]))
 
     def look(self, seen: Seen, rois: Float[Tensor, "vertebrae 5"]) -> tuple[Crops, Float[Tensor, "vertebrae 17"]]:
         """The second stage: what is in each box, and logits of its level.

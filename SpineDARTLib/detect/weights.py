@@ -87,7 +87,9 @@ def load_detector(folder: Path | None = None, device: str = "cpu") -> Detector:
         if card.get("format") != FORMAT:
             raise InputError(card_path, "format", card.get("format"), f'"{FORMAT}"')
         if hashlib.sha256(data).hexdigest() != card.get("sha256"):
-            raise InputError(path, "sha256", hashlib.sha256(data).hexdigest(), f"{card.get('sha256')}, as its card says")
+            raise InputError(
+                path, "sha256", hashlib.sha256(data).hexdigest(), f"{card.get('sha256')}, as its card says"
+            )
         network = Network(from_json(card["architecture"]))
         network.load_state_dict({name: _single(value) for name, value in load(data).items()})
     except InputError:

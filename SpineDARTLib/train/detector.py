@@ -152,7 +152,9 @@ class Training:
         settings, step = self.settings, self.progress.step
         seed = settings.seed * 1_000_003 + step
         self.network.train()
-        losses = self.losses(augment(on_device(batch, settings.device), Augmentation(), seed), seed + 7)
+        with torch.random.fork_rng(enabled=True):
+            torch.manual_seed(seed)  # of the paths dropped: a resumed run drops the same ones
+            losses = self.losses(augment(on_device(batch, settings.device), Augmentation(), seed), seed + 7)
         total = total_loss(losses)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()

@@ -63,10 +63,9 @@ def crop_losses(said: Crops, level: Tensor, wanted: CropTargets, batch: Batch) -
     area = known.sum((1, 2)).clamp(min=1.0)
     cross = (binary_cross_entropy_with_logits(said.mask, wanted.mask, reduction="none") * known).sum((1, 2)) / area
     chance = said.mask.sigmoid() * known
-    dice = 1 - (2 * (chance * wanted.mask).sum((1, 2)) + 1) / (chance.sum((1, 2)) + (wanted.mask * known).sum((1, 2)) + 1)
-    steps = sum(
-        (_step(said.projection, axis) - _step(wanted.projection, axis)).abs().mean((1, 2)) for axis in (1, 2)
-    )
+    both, either = (chance * wanted.mask).sum((1, 2)), (chance + wanted.mask * known).sum((1, 2))
+    dice = 1 - (2 * both + 1) / (either + 1)
+    steps = sum((_step(said.projection, axis) - _step(wanted.projection, axis)).abs().mean((1, 2)) for axis in (1, 2))
     projection = ((said.projection - wanted.projection).abs() * known).sum((1, 2)) / area + steps
     visibility = (batch.visibility[index] == 2).float()
     return {
@@ -114,5 +113,3 @@ def _landmark_losses(said: Crops, wanted: CropTargets) -> dict[str, Tensor]:
 def total_loss(parts: dict[str, Tensor]) -> Tensor:
     """The weighted sum."""
     return torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
-
-

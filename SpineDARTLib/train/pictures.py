@@ -52,7 +52,9 @@ def _draw_truth(axis: Any, sample: Sample) -> None:
         axis.plot(*marks.T, ".", color="cyan", markersize=2)
         if share > 0.9:
             left, top, right, bottom = box
-            axis.plot([left, right, right, left, left], [top, top, bottom, bottom, top], "-", color="lime", linewidth=0.4)
+            axis.plot(
+                [left, right, right, left, left], [top, top, bottom, bottom, top], "-", color="lime", linewidth=0.4
+            )
     axis.set(xlim=(0, len(sample.image)), ylim=(len(sample.image), 0))
 
 

@@ -21,6 +21,7 @@ from ..types import LEVELS, View
 
 CROP_PX = 96
 """Side of a kept mask and projection: the vertebra's box stretched to it."""
+KEPT = (CROP_PX, CROP_PX)
 PACK_FORMAT = "spinedart-pack/2"
 
 
@@ -98,7 +99,7 @@ def _crops(label: Label, frame: Frame) -> np.ndarray:
         # Rows and columns in place of u and v.
         linear, offset = to_box[::-1, ::-1], origin[::-1] - [crop.row, crop.column]
         values = crop.values.astype(np.float32)
-        return affine_transform(values, linear, offset, (CROP_PX, CROP_PX), order=1, mode="grid-constant")
+        return affine_transform(values, linear, offset, KEPT, np.float32, 1, "grid-constant")  # pyright: ignore[reportArgumentType]
 
     return np.stack([255 * cut(label.mask), np.clip(cut(label.projection) * (255 / PROJECTION_FULL), 0, 255)])
 
@@ -169,7 +170,9 @@ class Store:
         every: one drawn patient in so many is held back.
     """
 
-    def __init__(self, folders: Iterable[Path], cache: Path, size_px: int, people: Iterable[str], every: int = 16) -> None:
+    def __init__(
+        self, folders: Iterable[Path], cache: Path, size_px: int, people: Iterable[str], every: int = 16
+    ) -> None:
         self._folders, self._cache, self._size_px = tuple(folders), cache, size_px
         self._people, self._every = frozenset(people), every
         self._known: set[tuple[Path, int]] = set()

@@ -58,7 +58,13 @@ def _of_picture(one: Batch, at: Tensor) -> tuple[Tensor, ...]:
     rows, columns, device = *at.shape[:2], at.device
     if not len(one.levels):
         zero = torch.zeros(rows, columns, device=device)
-        return (zero, zero + 1, zero, *(torch.zeros(rows, columns, n, device=device) for n in (4, 2, 4, 2)), zero.long())
+        return (
+            zero,
+            zero + 1,
+            zero,
+            *(torch.zeros(rows, columns, n, device=device) for n in (4, 2, 4, 2)),
+            zero.long(),
+        )
     centres = one.centres()
     sides = (one.boxes[:, 2:] - one.boxes[:, :2]).clamp(min=1.0).prod(1).sqrt()
     sigma = (0.09 * sides).clamp(4.0, 16.0)
@@ -132,7 +138,9 @@ def crop_targets(batch: Batch, side: int, jitter: Float[Tensor, "vertebrae 4"]) 
     span = cut[:, None, None, 2:] - cut[:, None, None, :2]
     # Boxes are spanned by pixel coordinates, integer at centres; so are the places of the cells.
     pixels = cut[:, None, None, :2] + cell * span
-    kept = pixels @ batch.to_kept[picture][:, None, :, :2].transpose(-1, -2) + batch.to_kept[picture][:, None, None, :, 2]
+    kept = (
+        pixels @ batch.to_kept[picture][:, None, :, :2].transpose(-1, -2) + batch.to_kept[picture][:, None, None, :, 2]
+    )
     own = batch.kept_boxes[index][:, None, None]
     grid = 2.0 * (kept - own[..., :2]) / (own[..., 2:] - own[..., :2]) - 1.0
     found = grid_sample(batch.crops[index], grid, align_corners=False)

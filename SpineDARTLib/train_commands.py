@@ -1,0 +1,75 @@
+"""What ``spinedart train`` does: the library's work with a bar around it. Imported when a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .errors import InputError
+from .io.files import check_writable
+from .simulate.supply import Supply
+from .train.detector import CHECKPOINT, Training, store_of
+from .train.produce import simulation
+from .train.running import Validated, budgeted, train
+from .train.settings import DetectorTraining
+
+SHOWN = ("found", "false", "level", "level_one", "iou", "projection", "centre_px", "landmark_mm", "inside_95")
+
+
+def train_detector(settings: DetectorTraining, supply: Supply | None, workers: int, resume: bool) -> int:
+    """Train, with a simulation beside where workers are given.
+
+    Raises:
+        InputError: an earlier training in the folder that is not to be resumed, no pictures.
+    """
+    check_writable(settings.out)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    if not resume and (settings.out / CHECKPOINT).exists():
+        raise InputError("--out", "", settings.out, "a folder without a training, or --resume to go on with this one")
+    console = Console()
+    store = store_of(settings)
+    for words in store.broken:
+        _say(console, f"left out: {words}")
+    training = Training(settings, store)
+    if resume and training.resume():
+        _say(console, f"going on from step {training.progress.step}")
+    _say(console, f"{budgeted(settings)}; {len(store.train)} pictures to learn from, {len(store.validation)} held back")
+    if supply is None:
+        _run(training, console)
+        return 0
+    with simulation(supply, settings.data[0] / "beside", settings.architecture.size_px, settings.device, workers):
+        _run(training, console)
+    return 0
+
+
+def _run(training: Training, console: Console) -> None:
+    """A bar, and a line for every validation."""
+    error = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=error, transient=True, disable=not error.is_terminal) as bar:
+        task = bar.add_task("training", total=1.0)
+        for state in train(training):
+            if isinstance(state, Validated):
+                _tell(console, state.entry, training.settings.out)
+            else:
+                words = f"step {state.step}, loss {state.losses['total']:.2f}"
+                bar.update(task, completed=state.share, description=words)
+
+
+def _tell(console: Console, entry: dict[str, Any], out: Path) -> None:
+    total = entry["losses"].get("total")
+    loss = f", loss {total:.2f}" if total is not None else ""
+    _say(console, f"{entry['minutes']:.1f} min, step {entry['step']}, {entry['learned_from']} pictures{loss} -> {out}")
+    for name in ("validation", "cases"):
+        figures = entry[name]
+        if figures:
+            known = {key: figures[key] for key in SHOWN if figures.get(key) is not None}
+            words = "  ".join(f"{key} {value:.2f}" for key, value in known.items())
+            _say(console, f"  {name}: {figures['vertebrae']:.0f} vertebrae  {words}")
+
+
+def _say(console: Console, words: str) -> None:
+    console.print(words, highlight=False, soft_wrap=True, markup=False)
