@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from ..simulate.feed import feed
 from ..simulate.supply import Supply
@@ -19,6 +19,15 @@ PICTURES = 32
 PATIENTS, PICTURES_EACH = 6, 24
 """Ready at a time, and taken of each: neighbouring pictures are of different people."""
 ENDING_SECONDS = 30.0
+
+
+@runtime_checkable
+class Stop(Protocol):
+    """What says that it is enough: an event that two processes share."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        ...
 
 
 @contextmanager
@@ -47,7 +56,7 @@ def simulation(supply: Supply, folder: Path, size_px: int, device: str, workers:
             made.join()
 
 
-def produce(supply: Supply, folder: Path, size_px: int, device: str, workers: int, stop: Event, parent: int) -> None:
+def produce(supply: Supply, folder: Path, size_px: int, device: str, workers: int, stop: Stop, parent: int) -> None:
     """Write packs until told to stop, or until nobody is there who could."""
     folder.mkdir(parents=True, exist_ok=True)
     number = len(list(folder.glob(f"pack-*-{size_px}.npz")))
