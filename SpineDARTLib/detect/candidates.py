@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from ..geometry.camera import project_with_depth, rays
+from ..geometry.camera import project, rays
 from ..geometry.epipolar import meeting_point
 from ..geometry.triangulate import triangulate
 from ..types import View
@@ -42,6 +42,15 @@ MOST = 260
 
 
 @dataclass(frozen=True)
+class _Rig:
+    """The views, where about their beams meet (3,) RAS mm, and each view's size of a pixel there, mm."""
+
+    views: Sequence[View]
+    middle: np.ndarray
+    mm_per_px: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """Detections that may be one vertebra's.
 
@@ -65,25 +74,40 @@ def candidates(detections: Sequence[Sequence[Detection]], views: Sequence[View])
     Args:
         detections: of each view, in the order of the views.
     """
-    found = [
-        _alone(place, index, one, views) for place, seen in enumerate(detections) for index, one in enumerate(seen)
-    ]
+    rig = _rig(views)
+    found = [_alone(place, index, one, rig) for place, seen in enumerate(detections) for index, one in enumerate(seen)]
+    near = {pair: _near(*pair, detections, rig) for pair in combinations(range(len(views)), 2)}
     for count in range(2, len(views) + 1):
         for places in combinations(range(len(views)), count):
-            for chosen in _meeting(places, detections, views):
-                made = _together(chosen, detections, views)
+            for chosen in _meeting(places, detections, near):
+                made = _together(chosen, detections, rig)
                 if made is not None:
                     found.append(made)
     found.sort(key=lambda one: -one.evidence)
-    # One of each detection alone is always kept: whatever the rest says, it may be all there is.
+    # Each detection alone is always kept: whatever the rest says, it may be all there is.
     return [one for place, one in enumerate(found) if place < MOST or len(one.members) == 1]
 
 
+def _rig(views: Sequence[View]) -> _Rig:
+    middle = _middle(views)
+    sizes = (float(np.linalg.norm(middle - view.source_mm) / view.intrinsics[1, 1]) for view in views)
+    return _Rig(views, middle, tuple(sizes))
+
+
+def _middle(views: Sequence[View]) -> np.ndarray:
+    """(3,) RAS mm about where the spine is: where the beams meet, or for one view two thirds of the way."""
+    try:
+        if len(views) > 1:
+            return meeting_point(views)
+    except ValueError:
+        pass
+    return views[0].source_mm + 0.65 * views[0].source_to_detector_mm * views[0].axis
+
+
 def _meeting(
-    places: Sequence[int], detections: Sequence[Sequence[Detection]], views: Sequence[View]
-) -> Iterator[dict[int, int]]:
+    places: Sequence[int], detections: Sequence[Sequence[Detection]], near: Mapping[tuple[int, int], np.ndarray]
+) -> list[dict[int, int]]:
     """Detections of these views of which every two lie near each other's epipolar line."""
-    near = {pair: _near(*pair, detections, views) for pair in combinations(places, 2)}
     partial: list[dict[int, int]] = [{}]
     for place in places:
         partial = [
@@ -92,81 +116,75 @@ def _meeting(
             for index in range(len(detections[place]))
             if all(near[other, place][taken, index] for other, taken in chosen.items())
         ]
-    yield from partial
+    return partial
 
 
-def _near(one: int, other: int, detections: Sequence[Sequence[Detection]], views: Sequence[View]) -> np.ndarray:
+def _near(one: int, other: int, detections: Sequence[Sequence[Detection]], rig: _Rig) -> np.ndarray:
     """(detections of one, of other) bool: whether the rays pass each other within five deviations."""
-    first, from_one = rays(_centres(detections[one]), views[one])
-    second, from_other = rays(_centres(detections[other]), views[other])
+    first, from_one = rays(_centres(detections[one]), rig.views[one])
+    second, from_other = rays(_centres(detections[other]), rig.views[other])
     across = np.cross(from_one[:, None], from_other[None])
     sine = np.linalg.norm(across, axis=-1)
     gap_mm = np.abs(across @ (second - first)) / np.maximum(sine, 1e-9)
-    sizes = {place: _mm_per_px(views[place], views) for place in (one, other)}
-    sigma = [np.array([_sigma_mm(each, size) for each in detections[place]]) for place, size in sizes.items()]
+    sigma = [np.array([_sigma_mm(each, rig.mm_per_px[place]) for each in detections[place]]) for place in (one, other)]
     return (gap_mm < 5.0 * np.hypot(sigma[0][:, None], sigma[1][None]) + 1.0) & (sine > 0.1)
 
 
-def _alone(place: int, index: int, detection: Detection, views: Sequence[View]) -> Candidate:
+def _alone(place: int, index: int, detection: Detection, rig: _Rig) -> Candidate:
     """A detection of one view: somewhere on its ray, near where the beams meet."""
-    view = views[place]
-    source, direction = rays(detection.centre_px[None], view)
-    middle = _middle(views)
-    centre = source + direction[0] * float((middle - source) @ direction[0])
-    across = _sigma_mm(detection, _mm_per_px(view, views)) ** 2
-    covariance = across * np.eye(3) + (RAY_SIGMA_MM**2 - across) * np.outer(direction[0], direction[0])
+    source, directions = rays(detection.centre_px[None], rig.views[place])
+    direction = directions[0]
+    centre = source + direction * float((rig.middle - source) @ direction)
+    across = _sigma_mm(detection, rig.mm_per_px[place]) ** 2
+    covariance = across * np.eye(3) + (RAY_SIGMA_MM**2 - across) * np.outer(direction, direction)
     along = np.log(np.sqrt(2 * np.pi) * RAY_SIGMA_MM)
-    evidence = _one(detection, view, views) + along + _missed({place: index}, centre, views)
+    evidence = _one(detection, place, rig) + along + _missed((place,), centre, rig)
     return Candidate({place: index}, centre, covariance, float(evidence))
 
 
-def _together(
-    chosen: Mapping[int, int], detections: Sequence[Sequence[Detection]], views: Sequence[View]
-) -> Candidate | None:
+def _together(chosen: Mapping[int, int], detections: Sequence[Sequence[Detection]], rig: _Rig) -> Candidate | None:
     """Detections of several views, None where their rays do not meet."""
-    used = [views[place] for place in chosen]
+    used, sizes = [rig.views[place] for place in chosen], [rig.mm_per_px[place] for place in chosen]
     found = [detections[place][index] for place, index in chosen.items()]
-    sizes = [_mm_per_px(view, views) for view in used]
     covariances = np.stack([_covariance(one, size) for one, size in zip(found, sizes, strict=True)])
     try:
         centre, covariance, _ = triangulate(_centres(found), used, covariances_px2=covariances)
     except (ValueError, np.linalg.LinAlgError):
         return None
-    off = _centres(found) - np.concatenate([project_with_depth(centre[None], view)[0] for view in used])
+    off = _centres(found) - np.concatenate([project(centre[None], view) for view in used])
     squared = float(np.einsum("vi,vij,vj->", off, np.linalg.inv(covariances), off))
     freedom = 2 * len(found) - 3
     if squared > GATE * freedom:
         return None
     sigma_mm = np.mean([_sigma_mm(one, size) for one, size in zip(found, sizes, strict=True)])
     meeting = -squared / 2 - freedom * np.log(np.sqrt(2 * np.pi) * sigma_mm)
-    detected = sum(_one(one, view, views) for one, view in zip(found, used, strict=True))
+    detected = sum(_one(one, place, rig) for one, place in zip(found, chosen, strict=True))
     alike = sum(_alike(one, other) for one, other in combinations(found, 2))
-    evidence = detected + meeting + alike + _missed(chosen, centre, views)
+    evidence = detected + meeting + alike + _missed(tuple(chosen), centre, rig)
     return Candidate(dict(chosen), centre, covariance, float(evidence))
 
 
-def _one(detection: Detection, view: View, views: Sequence[View]) -> float:
+def _one(detection: Detection, place: int, rig: _Rig) -> float:
     """Log of how much likelier a detection is as a vertebra's than as a false alarm, at any one place (mm2)."""
-    height, width = view.image.shape
-    area_mm2 = height * width * _mm_per_px(view, views) ** 2
+    height, width = rig.views[place].image.shape
+    area_mm2 = height * width * rig.mm_per_px[place] ** 2
     score = float(np.clip(detection.score, 0.02, 0.98))
     return float(np.log(DETECTED * score / (1 - score) * area_mm2 / FALSE_ALARMS))
 
 
-def _missed(members: Mapping[int, int], centre: np.ndarray, views: Sequence[View]) -> float:
-    """Log probability that the other views' detector did not find it."""
-    return float(sum(missed(centre, view, views) for place, view in enumerate(views) if place not in members))
-
-
-def missed(centre_mm: np.ndarray, view: View, views: Sequence[View]) -> float:
-    """Log probability that the detector does not find a vertebra with its body's centre there (3,) in a view."""
-    inside = within(centre_mm, view, BORDER_MM / _mm_per_px(view, views))
-    return float(np.log(1 - (DETECTED if inside else DETECTED_AT_BORDER)))
+def _missed(members: Sequence[int], centre: np.ndarray, rig: _Rig) -> float:
+    """Log probability that the other views' detector did not find a vertebra with its body's centre there (3,)."""
+    total = 0.0
+    for place, view in enumerate(rig.views):
+        if place not in members:
+            inside = within(centre, view, BORDER_MM / rig.mm_per_px[place])
+            total += float(np.log(1 - (DETECTED if inside else DETECTED_AT_BORDER)))
+    return total
 
 
 def within(centre_mm: np.ndarray, view: View, margin_px: float) -> bool:
     """Whether a point (3,) RAS mm falls into a picture, farther from its border than a margin."""
-    (u, v), height, width = project_with_depth(centre_mm[None], view)[0][0], *view.image.shape
+    (u, v), height, width = project(centre_mm[None], view)[0], *view.image.shape
     return bool(margin_px <= u <= width - 1 - margin_px and margin_px <= v <= height - 1 - margin_px)
 
 
@@ -190,18 +208,3 @@ def _sigma_mm(detection: Detection, mm_per_px: float) -> float:
 def _centres(found: Sequence[Detection]) -> np.ndarray:
     """(n, 2)."""
     return np.array([one.centre_px for one in found], dtype=np.float64).reshape(-1, 2)
-
-
-def _mm_per_px(view: View, views: Sequence[View]) -> float:
-    """Size of a pixel at the patient."""
-    return float(np.linalg.norm(_middle(views) - view.source_mm) / view.intrinsics[1, 1])
-
-
-def _middle(views: Sequence[View]) -> np.ndarray:
-    """(3,) RAS mm about where the spine is: where the beams meet, or for one view two thirds of the way."""
-    try:
-        if len(views) > 1:
-            return meeting_point(views)
-    except ValueError:
-        pass
-    return views[0].source_mm + 0.65 * views[0].source_to_detector_mm * views[0].axis

@@ -24,6 +24,9 @@ START = float(-np.log(120.0**3))
 LEAST_STEP_MM = 8.0
 """Two body centres are not nearer to each other than this."""
 
+FARTHEST = 6.0
+"""Deviations along any axis beyond which a step is not looked at."""
+
 IMPOSSIBLE = -1e9
 
 
@@ -42,12 +45,18 @@ def links(found: Sequence[Candidate]) -> dict[tuple[int, int], np.ndarray]:
     spreads = np.array([one.covariance_mm2 for one in found])
     above, below = np.nonzero(_apart(found))
     steps = centres[below] - centres[above]
+    variances = spreads.diagonal(axis1=1, axis2=2)
+    axes = variances[above] + variances[below]
     result = {}
     for upper in range(len(LEVELS) - 1):
         for count in range(1, min(LONGEST_GAP, len(LEVELS) - 1 - upper) + 1):
             mean, spread = step(upper, count)
             table = np.full((len(found), len(found)), IMPOSSIBLE)
-            table[above, below] = _log_density(steps - mean, spreads[above] + spreads[below] + spread)
+            near = np.abs(steps - mean) < FARTHEST * np.sqrt(axes + np.diag(spread))
+            near = np.flatnonzero(near.all(1))
+            upper_one, lower_one = above[near], below[near]
+            together = spreads[upper_one] + spreads[lower_one] + spread
+            table[upper_one, lower_one] = _log_density(steps[near] - mean, together)
             result[upper, count] = table + (count - 1) * OVERLOOKED
     return result
 
@@ -127,18 +136,15 @@ def _used_twice(path: Sequence[Candidate]) -> tuple[int, int] | None:
     return None
 
 
-def level_evidence(
-    chain: Chain, labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray]
-) -> tuple[float, np.ndarray]:
+def level_evidence(own: np.ndarray, moves: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
     """Log evidence of a path over all levels that it may have, and (members, 17) how likely each of these is.
 
     Args:
-        labels: (candidates, 17) as for ``likeliest``.
+        own: (members, 17) log of how much likelier each level is than any.
+        moves: from each member to the next, see ``moves_along``.
     """
-    own = labels[list(chain.chosen)]
     count, levels = own.shape
     forward, backward = own.copy(), np.zeros_like(own)
-    moves = [_moves(tables, one, other) for one, other in zip(chain.chosen, chain.chosen[1:], strict=False)]
     for place in range(1, count):
         forward[place] = own[place] + _log_sum(forward[place - 1][:, None] + moves[place - 1], 0)
     for place in range(count - 2, -1, -1):
@@ -147,6 +153,11 @@ def level_evidence(
     total = float(_log_sum(joint[:1], 1)[0])
     shares = np.exp(joint - _log_sum(joint, 1)[:, None])
     return total, shares.reshape(count, levels)
+
+
+def moves_along(chain: Chain, tables: dict[tuple[int, int], np.ndarray]) -> list[np.ndarray]:
+    """(17, 17) log density of each step of a path for every pair of levels."""
+    return [_moves(tables, one, other) for one, other in zip(chain.chosen, chain.chosen[1:], strict=False)]
 
 
 def _moves(tables: dict[tuple[int, int], np.ndarray], above: int, below: int) -> np.ndarray:

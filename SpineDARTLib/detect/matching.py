@@ -15,7 +15,7 @@ import numpy as np
 
 from ..types import LEVELS, View
 from .candidates import Candidate, candidates
-from .chain import Chain, level_evidence, likeliest, links
+from .chain import Chain, level_evidence, likeliest, links, moves_along
 from .links import Place, smooth
 from .nouns import Column, Detection, MatchedVertebra
 
@@ -70,7 +70,8 @@ def _column(
 ) -> Column:
     """What a chain says, its labels weighed once more over all that views may have got wrong."""
     shifts = _view_shifts(len(views))
-    weighed = [level_evidence(chain, _labels(found, seen, one), tables) for one in shifts]
+    chosen, moves = [found[one] for one in chain.chosen], moves_along(chain, tables)
+    weighed = [level_evidence(_labels(chosen, seen, one), moves) for one in shifts]
     logs = np.array([total + _prior(one) for (total, _), one in zip(weighed, shifts, strict=True)])
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
@@ -82,7 +83,6 @@ def _column(
         view.name: float(sum(weight for weight, one in zip(weights, shifts, strict=True) if one[place] != 0))
         for place, view in enumerate(views)
     }
-    chosen = [found[one] for one in chain.chosen]
     return Column(
         _vertebrae(numbers, chosen, shares, views),
         {shift - by: share for shift, share in whole.items()},
