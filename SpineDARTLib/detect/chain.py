@@ -27,6 +27,12 @@ LEAST_STEP_MM = 8.0
 FARTHEST = 6.0
 """Deviations along any axis beyond which a step is not looked at."""
 
+MOST_TRIED = 60
+"""Paths searched for one that uses no detection twice."""
+
+STEP = 4.0
+"""By which the price of a detection that is used twice rises at first."""
+
 IMPOSSIBLE = -1e9
 
 
@@ -86,25 +92,58 @@ def _log_density(offsets: np.ndarray, covariances: np.ndarray) -> np.ndarray:
 def likeliest(found: Sequence[Candidate], labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray]) -> Chain:
     """The path of the greatest evidence; empty where no detection is likelier a vertebra than not.
 
+    A path may not use a detection twice, which dynamic programming alone cannot know: detections have prices, which
+    rise while they are used twice and fall while they are not used (Lagrangian relaxation, Held and Karp 1971). Where
+    beams meet at a good angle the first path is without fault already.
+
     Args:
         labels: (candidates, 17) log of how much likelier each level is than any.
         tables: see ``links``.
     """
+    members = sorted({member for one in found for member in one.members.items()})
+    uses = np.array([[member in one.members.items() for member in members] for one in found], dtype=np.float64)
+    price, best = np.zeros(len(members)), Chain((), (), -np.inf)
+    for tried in range(MOST_TRIED):
+        path = _viterbi(found, labels - (uses @ price)[:, None], tables)
+        used = uses[list(path.chosen)].sum(0)
+        clean = _once(path, found, labels, tables)
+        if clean.evidence > best.evidence:
+            best = clean
+        if (used <= 1).all() and (price[used < 1] == 0).all():
+            break
+        price = np.maximum(price + STEP / np.sqrt(1 + tried) * (used - 1), 0.0)
+    return best
+
+
+def _once(
+    path: Chain, found: Sequence[Candidate], labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray]
+) -> Chain:
+    """The path of the greatest evidence that keeps to one path's candidates and uses each detection once."""
     banned: set[int] = set()
     while True:
-        chain = _viterbi(found, labels, tables, banned)
-        twice = _used_twice([found[one] for one in chain.chosen])
+        kept = [one for one in path.chosen if one not in banned]
+        twice = _used_twice([found[one] for one in kept])
         if twice is None:
-            return chain
-        # Neighbours never share a detection; where others do, the one with less evidence goes.
-        banned.add(min((chain.chosen[place] for place in twice), key=lambda one: found[one].evidence))
+            return _among(kept, found, labels, tables)
+        banned.add(min((kept[place] for place in twice), key=lambda one: found[one].evidence))
 
 
-def _viterbi(
-    found: Sequence[Candidate], labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray], banned: set[int]
+def _among(
+    kept: Sequence[int], found: Sequence[Candidate], labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray]
 ) -> Chain:
+    """The path of the greatest evidence among some of the candidates."""
+    if not kept:
+        return Chain((), (), 0.0)
+    index = np.ix_(list(kept), list(kept))
+    path = _viterbi(
+        [found[one] for one in kept], labels[list(kept)], {key: table[index] for key, table in tables.items()}
+    )
+    return Chain(tuple(kept[one] for one in path.chosen), path.levels, path.evidence)
+
+
+def _viterbi(found: Sequence[Candidate], labels: np.ndarray, tables: dict[tuple[int, int], np.ndarray]) -> Chain:
+    """The path of the greatest evidence, though it may use a detection twice (neighbours never do)."""
     own = np.array([one.evidence for one in found])[:, None] + labels
-    own[list(banned)] = IMPOSSIBLE
     best = own + START
     before = np.full((len(found), len(LEVELS), 2), -1)
     for level in range(1, len(LEVELS)):

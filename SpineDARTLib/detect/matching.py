@@ -9,6 +9,7 @@ unsure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -55,10 +56,20 @@ def match(detections: Mapping[str, Sequence[Detection]], views: Sequence[View]) 
     tables = links(found)
     shifts = _view_shifts(len(views))
     tried = [(likeliest(found, _labels(found, seen, one), tables), one) for one in shifts if np.count_nonzero(one) < 2]
-    chain = max(tried, key=lambda pair: pair[0].evidence + _prior(pair[1]))[0]
+    chain, pairing = _likeliest([(one, one.evidence + _prior(shift)) for one, shift in tried])
     if not chain.chosen:
         return Column((), unused={view.name: tuple(range(len(one))) for view, one in zip(views, seen, strict=True)})
-    return _column(chain, found, seen, views, tables)
+    return replace(_column(chain, found, seen, views, tables), pairing=pairing)
+
+
+def _likeliest(tried: Sequence[tuple[Chain, float]]) -> tuple[Chain, float]:
+    """The best chain, and how likely its pairing of detections is against the others that were found: a spine repeats
+    itself, and views that differ along it only can be paired one level off."""
+    best = max(tried, key=lambda pair: pair[1])
+    by_pairing: dict[tuple[int, ...], float] = {}
+    for chain, evidence in tried:
+        by_pairing[chain.chosen] = max(evidence, by_pairing.get(chain.chosen, -np.inf))
+    return best[0], float(1.0 / sum(np.exp(evidence - best[1]) for evidence in by_pairing.values()))
 
 
 def _column(

@@ -105,6 +105,7 @@ class Column:
         shifts: how many levels the labels might have to move towards the feet (negative: head) to how likely that is;
             0 is as they are.
         view_shifts: view name to the probability that the detector labelled this view off by one or more.
+        pairing: how likely it is that the right detections were paired, against the next best ways found.
         unused: view name to indices of detections that belong to no vertebra.
         expected: level to (centre (3,) mm, covariance (3, 3)) where the curve says that an unseen vertebra between
             those that were seen, or next to them, should be.
@@ -115,6 +116,7 @@ class Column:
     view_shifts: Mapping[str, float] = field(default_factory=dict)
     unused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     expected: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    pairing: float = 1.0
 
     def shifted(self, levels: int) -> Column:
         """The same column named so many levels nearer to the feet; what would leave T1-L5 is dropped."""

@@ -151,6 +151,9 @@ def _absent(level: str, column: Column, views: Sequence[View]) -> str:
 def _doubt(one: MatchedVertebra, column: Column) -> str:
     """What is unsure about a label; "" where nothing is."""
     sure = float(one.level_probabilities[LEVELS.index(one.level)])
+    if column.pairing < SURE and len(one.members) > 1:
+        views = _and(list(one.members))
+        return f"{views} may be paired one level off ({column.pairing:.0%} sure). Click one vertebra in each."
     if sure >= SURE:
         return ""
     other = LEVELS[int(np.argsort(one.level_probabilities)[-2])]
