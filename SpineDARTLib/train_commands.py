@@ -11,11 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from .errors import InputError
 from .io.files import check_writable
 from .simulate.supply import Supply
+from .train.cases import case_samples, write_packs
 from .train.detector import CHECKPOINT, Training, store_of
 from .train.produce import simulation
 from .train.running import Validated, budgeted, train
 from .train.settings import DetectorTraining
 
+DATA, CASES = "data", "cases"
+"""Folders of what ``pack_detector`` writes."""
 SHOWN = ("found", "false", "level", "level_one", "iou", "projection", "centre_px", "landmark_mm", "inside_95")
 
 
@@ -42,6 +45,23 @@ def train_detector(settings: DetectorTraining, supply: Supply | None, workers: i
         return 0
     with simulation(supply, settings.data[0] / "beside", settings.architecture.size_px, settings.device, workers):
         _run(training, console)
+    return 0
+
+
+def pack_detector(settings: DetectorTraining, out: Path) -> int:
+    """Write all that a training would read, small and at its working size, for a machine that has no simulator.
+
+    Raises:
+        InputError: a folder that cannot be written, a case that cannot be read.
+    """
+    check_writable(out)
+    store, size = store_of(settings), settings.architecture.size_px
+    write_packs(out / DATA, [*store.train, *store.validation], size)
+    cases = list(case_samples(settings.cases, size)) if settings.cases is not None else []
+    write_packs(out / CASES, cases, size)
+    megabytes = sum(path.stat().st_size for path in out.rglob("pack-*.npz")) / 1e6
+    pictures = len(store.train) + len(store.validation)
+    _say(Console(), f"{pictures} pictures and {len(cases)} of cases in {out}, {megabytes:.0f} MB")
     return 0
 
 

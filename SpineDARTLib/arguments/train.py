@@ -48,15 +48,19 @@ class Train(Common):
     """CT scans with masks for that simulation; without it all its patients are drawn."""
     ct_share: float = 0.4
     """Of its patients that come from there."""
+    pack: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Train nothing: write what would be read, at the budget's size, to DIR/data and DIR/cases for another machine."""
     device: Device = Settings.device
     """What computes."""
     seed: int = Settings.seed
     """Of everything random."""
 
     def run(self) -> int:
-        from ..train_commands import train_detector
+        from ..train_commands import pack_detector, train_detector
 
         self._check()
+        if self.pack is not None:
+            return pack_detector(self._settings(), self.pack)
         supply = self._supply() if self.simulate else None
         return train_detector(self._settings(), supply, self.simulate, self.resume)
 

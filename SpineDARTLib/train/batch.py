@@ -74,4 +74,4 @@ def collate(samples: Sequence[Sample]) -> Batch:
 def on_device(batch: Batch, device: str) -> Batch:
     """The same batch where it is computed; small types become float32 there."""
     moved = {name: getattr(batch, name).to(device, non_blocking=True) for name in Batch.__dataclass_fields__}
-    return replace(Batch(**moved), images=moved["images"].float(), crops=moved["crops"].float() / 255.0)
+    return replace(Batch(**moved), images=moved["images"].float() / 255.0, crops=moved["crops"].float() / 255.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,21 @@ from ..simulate.case import LABELS_NAME, read_labels
 from ..simulate.imaging.silhouettes import silhouette
 from ..simulate.nouns import OUTSIDE, Crop, Label
 from ..types import Case, View
-from .samples import Sample, sample_from
+from .samples import Sample, read_pack, sample_from, write_pack
+
+IN_ONE_PACK = 64
+
+
+def write_packs(folder: Path, samples: Sequence[Sample], size_px: int) -> int:
+    """Samples as packs in a folder, to be taken to another machine; returns how many files.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    parts = [samples[start : start + IN_ONE_PACK] for start in range(0, len(samples), IN_ONE_PACK)]
+    for number, part in enumerate(parts):
+        write_pack(folder / f"pack-{number:06d}-{size_px}.npz", part)
+    return len(parts)
 
 
 def case_samples(folder: Path, size_px: int) -> Iterator[Sample]:
@@ -23,9 +37,13 @@ def case_samples(folder: Path, size_px: int) -> Iterator[Sample]:
     Of vertebrae whose mesh alone is known there are box, silhouette and the click as the body's centre; their landmarks
     count as not seen, and their projection is empty.
 
+    A folder of packs (``write_packs``) will do, too: a machine that trains may lack what reads meshes.
+
     Raises:
         InputError: a case that cannot be read.
     """
+    for pack in sorted(folder.glob(f"pack-*-{size_px}.npz")):
+        yield from read_pack(pack)
     for file in sorted(folder.glob("*/case.json")):
         if (file.parent / "truth").is_dir():
             yield from _of_case(file.parent, size_px)
