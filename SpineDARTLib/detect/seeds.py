@@ -20,6 +20,9 @@ LEAST_SEEN = 0.6
 CLEAR = 0.7
 """Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
 
+FAINT = 0.5
+"""Score that the best of several views' detections of a vertebra must reach."""
+
 SURE = 0.8
 """Probability of a label below which it is called in doubt."""
 
@@ -101,6 +104,8 @@ def _unfit(
     """Why a vertebra that was found cannot be started; "" where it can."""
     if len(one.members) < 2 and (why := _unfit_alone(one, column, detections, views)):
         return why
+    if len(one.members) > 1 and max(detections[name][index].score for name, index in one.members.items()) < FAINT:
+        return f"{one.level} was not found clearly in any view. Click its centre in {_and(list(one.members))}."
     if not asked:
         cut = [name for name, index in one.members.items() if _cut(detections[name][index], _named(views, name))]
         if cut and len(one.members) - len(cut) < 2:

@@ -199,6 +199,7 @@ def main(
     cases: Path | None = None,
     kinds: tuple[str, ...] = ("ap-lat", "random-pair", "random-triple"),
     repeats: int = 2,
+    scenarios: tuple[str, ...] = tuple(SCENARIOS),
 ) -> None:
     """Print one row a scenario and kind of views."""
     everyone = [*drawn_people(people, kinds), *(people_of_cases(cases) if cases else ())]
@@ -206,7 +207,7 @@ def main(
           "  centre mm       turn deg       vertices mm")  # fmt: skip
     print(f"{'scenario':44s} {'n':>5s} {'start':>6s} {'right':>6s} {'':4s} {'':4s}  {'said':>5s} {'is':>5s}  "
           + "  ".join(["med  p95  click"] * 3) + "   s")  # fmt: skip
-    for name, noise in SCENARIOS.items():
+    for name, noise in ((name, SCENARIOS[name]) for name in scenarios):
         for kind in dict.fromkeys(person.kind for person in everyone):
             tally, generator = Tally(), np.random.default_rng(0)
             for person in everyone:
