@@ -17,7 +17,7 @@ MOST_UNSURE_MM = 7.0
 LEAST_SEEN = 0.6
 """Of a vertebra's box inside the picture, and of what the detector says that it saw."""
 
-CLEAR = 0.7
+CLEAR = 0.5
 """Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
 
 FAINT = 0.5
