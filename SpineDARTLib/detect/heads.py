@@ -121,7 +121,7 @@ class CropHead(nn.Module):
         flat = chance.unflatten(2, (side, side))
         mean = torch.stack([(flat.sum(2) * grid).sum(-1), (flat.sum(3) * grid).sum(-1)], -1)
         about = nn.functional.avg_pool2d(flat, 2) * 4
-        said = (self.dense(middle).float().unflatten(1, (LANDMARKS, 4)) * about[:, :, None]).mean((-1, -2))
+        said = (self.dense(middle).float().unflatten(1, (LANDMARKS, 4)) * about[:, :, None]).sum((-1, -2))
         wide, high = (said[..., place].clamp(-3.0, 2.5).exp() for place in (0, 2))
         factor = 0.05 * torch.stack([wide, said[..., 1].clamp(-8.0, 8.0), high], -1)
         summary = torch.cat([middle.mean((2, 3)), middle.amax((2, 3))], 1).float()
