@@ -33,6 +33,7 @@ class Augmentation:
         noise: most noise's standard deviation, of the picture's spread.
         blurred, collimated, covered, shaded: share that is blurred, cut by blades, covered by a bar of one grey value,
             brightened to one side.
+        emptied: share that is noise and clouds in place of a patient: nothing is to be found there.
     """
 
     turn_deg: float = 6.0
@@ -48,6 +49,7 @@ class Augmentation:
     collimated: float = 0.25
     covered: float = 0.2
     shaded: float = 0.4
+    emptied: float = 0.03
 
 
 class Draw:
@@ -74,7 +76,18 @@ def augment(batch: Batch, settings: Augmentation, seed: int) -> Batch:
     spread = (moved.images.flatten(1).std(1) + 1e-6)[:, None, None]
     middle = moved.images.flatten(1).mean(1)[:, None, None]
     images, shares = _cover(moved, (moved.images - middle) / spread, settings, draw)
-    return replace(moved, images=_grey(images, settings, draw), shares=shares)
+    empty = draw.chance(len(images), settings.emptied)
+    images = torch.where(empty[:, None, None], _clouds(images, draw), images)
+    return replace(moved, images=_grey(images, settings, draw), shares=shares * ~empty[moved.picture])
+
+
+def _clouds(images: Tensor, draw: Draw) -> Float[Tensor, "pictures height width"]:
+    """Pictures of nothing, coarse and fine."""
+    found = torch.zeros_like(images)
+    for cells in (4, 16, 64):
+        coarse = draw.normal(len(images), 1, cells, cells) * draw.uniform(len(images), 1, 1, 1)
+        found = found + interpolate(coarse, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    return found
 
 
 def _move(batch: Batch, settings: Augmentation, draw: Draw) -> Batch:

@@ -144,3 +144,12 @@ def test_no_weights_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("SPINEDART_RESOURCES", str(tmp_path))
     with pytest.raises(InputError, match="spinedart train detector"):
         load_detector()
+
+
+def test_nothing_found_is_an_answer(network):
+    found = find_vertebrae(network, torch.rand(2, 64, 64), 0.999)
+    assert [len(one.scores) for one in found] == [0, 0]
+    assert detect([view_of(0.0)], Detector(network, {}), 0.999) == {"V": ()}
+    dense, crops, level = network(torch.rand(1, 64, 64), torch.zeros(0, 5))
+    assert len(level) == len(crops.mask) == 0
+    assert torch.isfinite(dense.heat).all()

@@ -132,3 +132,10 @@ def test_a_share_of_the_drawn_is_held_back():
     back = [held_back(f"synthetic-1-{number}", (), 8) for number in range(400)]
     assert 25 < sum(back) < 75
     assert not held_back("verse005", ("verse006",), 1)
+
+
+def test_in_a_picture_of_nothing_nothing_is_to_be_found(batch):
+    varied = augment(batch, Augmentation(emptied=1.0), 3)
+    assert varied.shares.max() == 0
+    assert torch.isfinite(varied.images).all()
+    assert not len(crop_targets(varied, 16, torch.zeros(len(varied.levels), 4)).index)
