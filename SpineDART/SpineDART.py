@@ -200,13 +200,13 @@ class SpineDARTWidget(ScriptedLoadableModuleWidget):
         self.keys.remove()
         self.views.exit()
 
-    def _ready(self) -> bool:
-        """Whether the packages that fits need are there; asks, and installs them, where they are not."""
+    def _ready(self, what: str) -> bool:
+        """Whether the packages to "find" or "fit" are there; asks, and installs them, where they are not."""
         from SpineDARTPanel.needs import ensure
 
-        found = ensure(Path(self.resourcePath("requirements.txt")))
+        found = ensure(Path(self.resourcePath("requirements.txt")), what)
         if not found:
-            self._say(_("Not fitted: Python packages are missing. Press Fit again to install them."), True)
+            self._say(_("Python packages are missing. Press the button again to install them."), True)
         return found
 
     def _hear(self, state: Any, changed: frozenset[str]) -> None:

@@ -22,12 +22,22 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 from . import __version__
 from .arguments.atlas import Atlas
 from .arguments.common import Common, split_levels
+from .arguments.detect import Detect, HowToFind
 from .arguments.geometry import Geometry
 from .arguments.plan import Draw, Export
 from .arguments.review import Agreement, Report
 from .arguments.simulate import Simulate
 from .arguments.train import Train
-from .config import Device, PlanSettings, RefinementSettings, Renderer, Settings, SimilarityName
+from .config import (
+    DetectorName,
+    DetectorSettings,
+    Device,
+    PlanSettings,
+    RefinementSettings,
+    Renderer,
+    Settings,
+    SimilarityName,
+)
 from .errors import InputError
 
 DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -57,7 +67,7 @@ class HowToFit(Common):
     seed: int = Settings.seed
     """Of everything random: the same seed gives the same plan."""
 
-    def settings(self, similarity: SimilarityName = Settings.similarity) -> Settings:
+    def settings(self, similarity: SimilarityName, detector: DetectorSettings) -> Settings:
         """The library's settings.
 
         Raises:
@@ -71,12 +81,17 @@ class HowToFit(Common):
             raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
         cannula = PlanSettings(self.gauge, self.diameter_mm, self.unipedicular)
         refinement = RefinementSettings(on=self.refine_geometry)
-        return Settings(self.device, similarity, self.renderer, self.seed, plan=cannula, refinement=refinement)
+        return Settings(
+            self.device, similarity, self.renderer, self.seed, detector, plan=cannula, refinement=refinement
+        )
 
 
 @dataclass(frozen=True)
-class Demo(HowToFit):
+class Demo(HowToFit, HowToFind):
     """Plan the shipped sample case: read, fit, plan, write the plan folder and a picture, compare with the truth."""
+
+    detect: DetectorName = "off"
+    """off: from the sample's own clicks; on, or auto where there are weights: without them, as a detector finds it."""
 
     out: Path = field(default_factory=lambda: Path("output") / "demo")
     """Plan folder to write."""
@@ -86,26 +101,27 @@ class Demo(HowToFit):
     def run(self) -> int:
         from .commands import demo
 
-        return demo(self.out, self.settings(self.similarity))
+        return demo(self.out, self.settings(self.similarity, self.detector()))
 
 
 @dataclass(frozen=True)
-class Plan(HowToFit):
-    """Plan one case."""
+class Plan(HowToFit, HowToFind):
+    """Plan one case, from clicks, from what a detector finds, or from both."""
 
     case: Annotated[Positional[Path], arg(metavar="CASE")] = field(kw_only=True)
     """Case folder, or its case.json."""
     out: Annotated[Path, arg(metavar="DIR")] = field(kw_only=True)
     """Plan folder to write."""
     levels: Annotated[str, arg(metavar="L3,L4")] = ""
-    """Only these levels of the case; all when absent."""
+    """Only these levels; when absent those of the case, or whatever is found where it names none."""
     similarity: Similarity = "gradient-ncc"
     """How X-rays are compared."""
 
     def run(self) -> int:
         from .commands import plan
 
-        return plan(self.case, self.out, self.settings(self.similarity), split_levels(self.levels))
+        settings = self.settings(self.similarity, self.detector())
+        return plan(self.case, self.out, settings, split_levels(self.levels))
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,9 @@ class Benchmark(HowToFit):
 
         if self.workers < 1:
             raise InputError("--workers", "", self.workers, "1 or more")
-        return run_benchmark(self.folder, self.out, split_methods(self.methods), self.settings(), self.workers)
+        # From clicks, so that only the methods differ; starts that are found are measured elsewhere.
+        settings = self.settings(Settings.similarity, DetectorSettings("off"))
+        return run_benchmark(self.folder, self.out, split_methods(self.methods), settings, self.workers)
 
 
 @dataclass(frozen=True)
@@ -169,6 +187,7 @@ class WorkerCommand(Common):
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Plan, subcommand("plan")]
+    | Annotated[Detect, subcommand("detect")]
     | Annotated[Draw, subcommand("draw")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Report, subcommand("report")]
@@ -227,6 +246,7 @@ def parse(
 ) -> (
     Demo
     | Plan
+    | Detect
     | Draw
     | Export
     | Report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +17,27 @@ from rich.table import Table
 from .atlas.files import available_levels
 from .atlas.model import ShapeModel
 from .config import Settings
+from .detector_in_use import lacking
 from .errors import InputError
 from .evaluate.compare import as_text, evaluate_plan, evaluate_plans, level_table
 from .evaluate.success import success_words
-from .evaluate.true_anatomy import locate
+from .evaluate.true_anatomy import locate as locate_true
 from .io.cannulas import recommended
 from .io.case import read_case
 from .io.files import write_atomically
 from .io.plan import check_writable, plain, write_plan
 from .io.truth import read_truth
+from .locating import Located, locate
 from .overlay import draw_overlay
-from .pipeline import plan_case
+from .pipeline import plan_case, remembered
 from .plan.anatomy import Anatomy, anatomy_of
 from .plan.words import STATUS_WORDS, broken_rules, doubt, needle_name, risk_words, room_words, warning
 from .render.device import choose_device
 from .resources import resource_folder
-from .types import Case, FitState, Option, Plan
+from .types import Case, FitState, Option, Plan, Seed
+
+CLICKED = "Started from the sample's own clicks; with --detect on it is started from what a detector finds."
+FOUND = "Started from what a detector found; the sample's own clicks were set aside."
 
 SAME_SURFACE_MM = 0.05
 """A plan's surface and the model's instance differ by float32 when they are the same."""
@@ -40,41 +46,65 @@ SAME_SURFACE_MM = 0.05
 def demo(out: Path, settings: Settings) -> int:
     """Plan the sample and compare with its truth."""
     folder = resource_folder("sample")
-    plans = _plan(folder, out, settings, None)
+    case = read_case(folder)
+    find = settings.detector.use == "on" or (settings.detector.use == "auto" and not lacking(settings.detector))
+    if find:
+        case = replace(case, seeds=tuple(Seed(seed.level) for seed in case.seeds))
+    plans = _plan(case, out, settings, None)
     truth = read_truth(folder)
     found = evaluate_plans("sample", plans, truth)
     console = Console()
     console.print("Against the truth (the sample is simulated, so it is known):")
     console.print(as_text(level_table(found)), highlight=False)
+    console.print(FOUND if find else CLICKED)
     console.print(f"Look at {out / 'overlay.png'}. Not for clinical use.", highlight=False, soft_wrap=True)
     return _code(plans)
 
 
 def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> int:
     """Plan one case."""
-    return _code(_plan(case, out, settings, levels))
+    return _code(_plan(read_case(case), out, settings, levels))
 
 
 def _code(plans: Sequence[Plan]) -> int:
-    """0 when every vertebra has a usable plan, else 1."""
-    return 0 if all(one.fitted.status.usable for one in plans) else 1
+    """0 when there are plans and every one is usable, else 1."""
+    return 0 if plans and all(one.fitted.status.usable for one in plans) else 1
 
 
-def _plan(folder: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
-    """Read, plan, write and show."""
+def _plan(case: Case, out: Path, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
+    """Locate, plan, write and show; no folder where nobody asked for a level and nothing was found."""
     device = check_machine(settings)
-    case = read_case(folder)
     require_model(case, levels)
     check_writable(out)
-    plans = run_with_progress(case, settings, levels)
-    extra = {"device": device}
-    write_plan(out, case, plans, settings, lambda path: draw_overlay(case, plans, path), extra)
+    located = locate(case, settings, levels)
+    plans = run_with_progress(case, settings, levels, located)
     console = Console()
-    console.print(plan_table(plans))
-    for line in remarks(plans):
+    if plans:
+        extra = {"device": device, **remembered(located, plans)}
+        write_plan(out, case, plans, settings, lambda path: draw_overlay(case, plans, path), extra)
+        console.print(plan_table(plans))
+    for line in (located.words, *_starts(plans), *remarks(plans), *_left_out(located, plans)):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Written to {out}.", highlight=False, soft_wrap=True)
+    written = f"Written to {out}." if plans else "Nothing could be planned, and nothing was written."
+    console.print(written, highlight=False, soft_wrap=True)
     return plans
+
+
+def _starts(plans: Sequence[Plan]) -> Iterator[str]:
+    """A line for what was started from clicks, from what was detected, and from both."""
+    for start in dict.fromkeys(one.start for one in plans if one.start):
+        yield f"Started from {start}: {', '.join(one.fitted.level for one in plans if one.start == start)}."
+
+
+def _left_out(located: Located, plans: Sequence[Plan]) -> Iterator[str]:
+    """A line for each vertebra that was seen, but that no plan speaks of."""
+    told = {one.fitted.level for one in plans}
+    yield from (named(level, why) for level, why in located.reasons.items() if level not in told)
+
+
+def named(level: str, words: str) -> str:
+    """A sentence about a level that says which one."""
+    return words if words.startswith(level) else f"{level}: {words}"
 
 
 def require_model(case: Case, levels: Sequence[str] | None) -> None:
@@ -105,12 +135,14 @@ def check_machine(settings: Settings) -> str:
     return device
 
 
-def run_with_progress(case: Case, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
+def run_with_progress(
+    case: Case, settings: Settings, levels: Sequence[str] | None, located: Located | None = None
+) -> tuple[Plan, ...]:
     """The pipeline with a bar on stderr, where that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     console = Console(stderr=True)
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
-    states = plan_case(case, settings, levels)
+    states = plan_case(case, settings, levels, located=located)
     state = _next(states)  # what is wrong with the input shows here, before there is a bar in the way of its one line
     with bar as progress:
         task = progress.add_task("")
@@ -139,7 +171,7 @@ def plan_table(plans: Sequence[Plan]) -> Table:
         quality = one.fitted.quality
         found = {option.cannula.side: _in_short(option) for option in recommended(one)}
         table.add_row(
-            one.fitted.level,
+            one.fitted.level + (" ?" if one.level_note else ""),
             STATUS_WORDS[one.fitted.status],
             f"~{quality.predicted_surface_distance_mm:.1f} mm" if quality else "-",
             found.get("left", "-"),
@@ -156,13 +188,15 @@ def _in_short(option: Option) -> str:
 
 
 def remarks(plans: Sequence[Plan]) -> Iterator[str]:
-    """A line for each vertebra without a usable fit and for each cannula that does not, or may not, keep its room; and
-    what became of refining the cameras."""
+    """A line for each vertebra whose level is in doubt, or without a usable fit, and for each cannula that does not, or
+    may not, keep its room; and what became of refining the cameras."""
     yield from dict.fromkeys(one.refinement.words for one in plans if one.refinement is not None)
     for one in plans:
         level = one.fitted.level
+        if one.level_note:
+            yield named(level, one.level_note)
         if not one.fitted.status.usable:
-            yield f"{level}: {one.fitted.reason}"
+            yield named(level, one.fitted.reason)
         for option in recommended(one):
             for words in filter(None, (warning(option.cannula, option.safety), doubt(option))):
                 yield f"{level}: {words}"
@@ -170,7 +204,7 @@ def remarks(plans: Sequence[Plan]) -> Iterator[str]:
 
 def evaluate(plan_folder: Path, truth: Path, out: Path | None) -> int:
     """Measure a plan against the truth."""
-    found = evaluate_plan(plan_folder, truth, locate)
+    found = evaluate_plan(plan_folder, truth, locate_true)
     table = as_text(level_table(found)) + "\n\n" + success_words(found["success"])
     text = json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
     if out is None:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from . import __version__
+from .config import DetectorSettings
+from .detect.architecture import NAME
+from .detector_in_use import load_kept, weights_folder
 from .errors import InputError
 from .resources import VARIABLE, resource_folder
 
-PACKAGES = ("numpy", "scipy", "vtk", "SimpleITK", "pydicom", "roma", "matplotlib", "nanodrr")
+PACKAGES = (
+    "numpy", "scipy", "vtk", "SimpleITK", "pydicom", "roma", "matplotlib", "nanodrr", "torchvision", "timm",
+    "safetensors",
+)  # fmt: skip
 
 
 def report() -> int:
@@ -106,7 +113,31 @@ def _atlas() -> tuple[str, str]:
 
 
 def _weights() -> tuple[str, str]:
-    return "none", "this version has no networks: vertebrae are located by clicks, X-rays compared by gradient-ncc"
+    """The detector's; a file that is not what its card says is broken, none at all is not."""
+    settings = DetectorSettings()
+    folder = weights_folder(settings)
+    if not any((folder / f"{NAME}{suffix}").exists() for suffix in (".safetensors", ".json")):
+        return "none", "vertebrae are located by clicks; X-rays are compared by gradient-ncc, which needs none"
+    card = load_kept(settings).card
+    return f"detector {str(card['sha256'])[:12]}", f"{_learned(card)}; {_figures(card)}; {folder}"
+
+
+def _learned(card: Mapping[str, Any]) -> str:
+    """What it was made of."""
+    people = f"{len(card.get('subjects', ()))} scanned and {card.get('drawn_subjects', 0)} drawn people"
+    return f"trained for {card.get('minutes', 0):.0f} minutes on {people}"
+
+
+def _figures(card: Mapping[str, Any]) -> str:
+    """What it does on people that it has not learned from, as its card says; on the test cases where that is all."""
+    metrics = card.get("metrics", {})
+    name = next((one for one in ("validation", "cases") if metrics.get(one)), None)
+    if name is None:
+        return "its card has no figures"
+    words = {"found": "found", "level": "level right", "level_one": "level within one"}
+    told = [f"{what} {metrics[name][key]:.0%}" for key, what in words.items() if metrics[name].get(key) is not None]
+    where = "vertebrae of people held back" if name == "validation" else "vertebrae of test cases"
+    return f"{', '.join(told)} of {where}"
 
 
 def _sample() -> tuple[str, str]:

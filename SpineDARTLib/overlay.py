@@ -119,7 +119,7 @@ def region(view: View, case: Case, plans: Sequence[Plan]) -> _Box:
 
 def draw_panel(axes: Axes, view: View, box: _Box, case: Case, plans: Sequence[Plan]) -> None:
     """One X-ray with everything on it."""
-    low, high = _window(view.image, box)
+    low, high = window(view.image, box)
     axes.imshow(view.image, cmap="gray", vmin=low, vmax=high, interpolation="bicubic")
     axes.set_xlim(box.left, box.right)
     axes.set_ylim(box.bottom, box.top)
@@ -131,10 +131,10 @@ def draw_panel(axes: Axes, view: View, box: _Box, case: Case, plans: Sequence[Pl
             _draw_missing(axes, plan, clicks.get(plan.fitted.level), box, colour)
         else:
             _draw_vertebra(axes, view, box, plan, colour)
-    _draw_orientation(axes, view)
+    draw_orientation(axes, view)
 
 
-def _window(image: np.ndarray, box: _Box) -> tuple[float, float]:
+def window(image: np.ndarray, box: _Box) -> tuple[float, float]:
     """Grey levels from black to white: almost all of what the region shows."""
     part = image[max(int(box.top), 0) : int(box.bottom) + 1, max(int(box.left), 0) : int(box.right) + 1]
     low, high = np.percentile(part[np.isfinite(part)], (2.0, 99.7))
@@ -215,7 +215,7 @@ def _draw_cannula(axes: Axes, view: View, box: _Box, cannula: Cannula, safety: S
     axes.plot(*points[:2].T, color=colour, linewidth=1.3)
     axes.plot(*points[2], "o", color=colour, markersize=4.5, markeredgecolor="black", markeredgewidth=0.5)
     letter = points[0] if box.holds(points[0]) else points[1]
-    _text(axes, letter, cannula.side[0].upper(), colour, 10.0, "center")
+    label(axes, letter, cannula.side[0].upper(), colour, 10.0, "center")
     if safety is not None and safety.clearance_mm < 0:
         where = project(cannula.entry_mm[None] + safety.position * path[None], view)[0]
         axes.plot(*where, "o", color=BREACH, markersize=13, fillstyle="none", markeredgewidth=1.6)
@@ -240,8 +240,9 @@ def _draw_name(axes: Axes, view: View, box: _Box, plan: Plan, colour: str) -> No
     margin = 0.015 * (box.right - box.left)
     to_left = outline[:, 0].min() - box.left > box.right - outline[:, 0].max()
     place = np.array([box.left + margin if to_left else box.right - margin, middle])
-    words = plan.fitted.level + ("" if plan.fitted.status.usable else " ?")
-    _text(axes, place, words, colour, 13.0, "left" if to_left else "right")
+    sure = plan.fitted.status.usable and not plan.level_note
+    words = plan.fitted.level + ("" if sure else " ?")
+    label(axes, place, words, colour, 13.0, "left" if to_left else "right")
 
 
 def _draw_column(figure: Figure, left: float, top: float, height: float, plans: Sequence[Plan]) -> None:
@@ -259,6 +260,8 @@ def _words(plan: Plan, colour: str) -> list[tuple[str, str, bool]]:
     """Lines of text of one vertebra: words, colour, whether it is a heading."""
     fitted = plan.fitted
     rows = [(f"{fitted.level}  {STATUS_WORDS[fitted.status]}", colour, True)]
+    if plan.level_note:
+        rows.append(("   level in doubt", QUIET, False))
     for option in recommended(plan):
         cannula, safety = option.cannula, option.safety
         colour = BREACH if safety.clearance_mm < 0 else CANNULA_COLOURS[cannula.side]
@@ -275,10 +278,10 @@ def _draw_missing(axes: Axes, plan: Plan, click: tuple[float, float] | None, box
         return
     axes.plot(*click, "x", color=colour, markersize=9, markeredgewidth=1.5)
     words = f"{plan.fitted.level} {STATUS_WORDS[plan.fitted.status]}"
-    _text(axes, np.array([click[0], click[1] - 0.03 * (box.bottom - box.top)]), words, colour, 10.5)
+    label(axes, np.array([click[0], click[1] - 0.03 * (box.bottom - box.top)]), words, colour, 10.5)
 
 
-def _draw_orientation(axes: Axes, view: View) -> None:
+def draw_orientation(axes: Axes, view: View) -> None:
     """The patient's side (R, L, A, P) that the left and right edges show."""
     rightwards = view.world_to_camera[0, :3]
     axis = int(np.abs(rightwards[:2]).argmax())
@@ -289,7 +292,7 @@ def _draw_orientation(axes: Axes, view: View) -> None:
         axes.text(x, 0.985, letter, transform=axes.transAxes, color="white", fontsize=12, va="top", ha=align)
 
 
-def _text(axes: Axes, place: np.ndarray, words: str, colour: str, size: float, align: str = "left") -> None:
+def label(axes: Axes, place: np.ndarray, words: str, colour: str, size: float, align: str = "left") -> None:
     """Bold words with a dark border, readable on bone and on air."""
     text = axes.text(place[0], place[1], words, color=colour, fontsize=size, va="center", ha=align, clip_on=True)
     text.set_fontweight("bold")

@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from .atlas.files import available_levels, load_model
 from .atlas.model import ShapeModel
 from .config import Settings
-from .errors import InputError
 from .fit.calibration import compared, refine
 from .fit.confidence import conclude
 from .fit.initialise import Starts, initialise
 from .fit.optimise import fit
 from .geometry.consistency import image_consistency
 from .geometry.refined import refined_views
+from .locating import Located, locate, require_something, start_of
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
 from .resources import resource_folder
@@ -30,22 +31,36 @@ MOST_COMPARED = 5
 
 
 def plan_case(
-    case: Case, settings: Settings, levels: Sequence[str] | None = None, without: Sequence[str] = ()
+    case: Case,
+    settings: Settings,
+    levels: Sequence[str] | None = None,
+    without: Sequence[str] = (),
+    located: Located | None = None,
 ) -> Generator[FitState, None, tuple[Plan, ...]]:
-    """Fit and plan the vertebrae of a case: yields the fit's states, returns one plan a level.
+    """Locate, fit and plan the vertebrae of a case: yields the fit's states, returns one plan a level.
 
     Where cameras are refined (``settings.refinement``), the plans say how; draw them with ``geometry.refined``.
 
     Args:
-        case: two or more views with seeds.
+        case: two or more views, with seeds or without.
         settings: of the whole run.
-        levels: only these; all seeds of the case when None.
-        without: people that the shape models must not have learned from.
+        levels: only these; those that the case names when None, or whatever is found where it names none.
+        without: people that the shape models (and the detector, ``locating.locate``) must not have learned from.
+        located: where the vertebrae are, where that is known already.
+
+    Returns:
+        a plan for every level that was asked for, started or not; of whatever is found, for every level started.
+        None at all where nobody asked for a level and nothing was found.
 
     Raises:
-        InputError: a level that the case has no seed for, or nothing to plan.
+        InputError: a level that the case has no seed for, or nothing to plan, where no detector looked; a detector
+            that must be there and is not.
     """
-    seeds = _chosen(case, levels)
+    located = locate(case, settings, levels, without) if located is None else located
+    require_something(case, located)
+    seeds, wanted = located.seeds, _wanted(case, levels, located)
+    if not wanted:
+        return ()
     models = load_models(without)
     run = _Run(case, seeds, models, settings, choose_device(settings.device))
     begun = perf_counter()
@@ -55,11 +70,37 @@ def plan_case(
         fits, refinement = yield from _refined(run, fits)
     seconds = (perf_counter() - begun) / max(len(fits.starts.vertebrae), 1)
     found = {one.level: one for one in fits.results(run, seconds)}
-    failed = {level: FittedVertebra(level, Status.NOT_INITIALISED, why) for level, why in fits.starts.reasons.items()}
-    contradicted = contradiction(fits.case.views)
-    results = (doubted(found.get(seed.level) or failed[seed.level], contradicted) for seed in seeds)
+    reasons = {**located.reasons, **fits.starts.reasons}
+    contradicted = contradiction(fits.case.views) if found else ""
+    results = (doubted(found.get(level) or _not_started(level, reasons), contradicted) for level in wanted)
     plans = (plan_vertebra(one, models.get(one.level), settings.plan) for one in results)
-    return tuple(replace(plan, refinement=refinement) for plan in plans)
+    return tuple(replace(_remembering(plan, located), refinement=refinement) for plan in plans)
+
+
+def remembered(located: Located, plans: Sequence[Plan]) -> dict[str, Any]:
+    """What ``plan.json`` says of how vertebrae were located, besides what it says of each that was started."""
+    lost = {one.fitted.level: one.fitted.reason for one in plans if one.fitted.status is Status.NOT_INITIALISED}
+    return {"located": located.words, "detector": located.weights, "not_started": {**located.reasons, **lost}}
+
+
+def _wanted(case: Case, levels: Sequence[str] | None, located: Located) -> list[str]:
+    """The levels to answer for, head to foot."""
+    every = levels or [seed.level for seed in case.seeds] or [seed.level for seed in located.seeds]
+    return sorted(dict.fromkeys(every), key=LEVELS.index)
+
+
+def _not_started(level: str, reasons: Mapping[str, str]) -> FittedVertebra:
+    why = reasons.get(level, f"{level} was not found. Click its centre in two views.")
+    return FittedVertebra(level, Status.NOT_INITIALISED, why)
+
+
+def _remembering(plan: Plan, located: Located) -> Plan:
+    """The plan with what its fit began from, and with the doubt about its level."""
+    level = plan.fitted.level
+    seed = next((one for one in located.seeds if one.level == level), None)
+    if seed is None or plan.fitted.vertebra is None:
+        return plan
+    return replace(plan, start=start_of(seed), level_note=located.notes.get(level, ""))
 
 
 def contradiction(views: Sequence[View]) -> str:
@@ -114,7 +155,8 @@ def _fits(run: _Run) -> Generator[FitState, None, _Fits]:
     """Start and fit all vertebrae."""
     starts = initialise(run.seeds, run.case.views, run.models)
     history: list[FitState] = []
-    for state in fit(run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds):
+    inputs = (run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds)
+    for state in fit(*inputs, starts.covariances):
         history.append(state)
         yield state
     return _Fits(run.case, starts, history)
@@ -147,16 +189,3 @@ def _learned(folder: Path, without: tuple[str, ...]) -> Mapping[str, ShapeModel]
             model = load_model(level, without)
             models.update(dict.fromkeys(model.levels, model))
     return models
-
-
-def _chosen(case: Case, levels: Sequence[str] | None) -> tuple[Seed, ...]:
-    """The seeds to plan, in the order of the column."""
-    where = case.folder / "case.json" if case.folder else case.id
-    if not case.seeds:
-        raise InputError(where, "vertebrae", "nothing", "a level with a click on its centre in each view")
-    by_level = {seed.level: seed for seed in case.seeds}
-    missing = [level for level in levels or () if level not in by_level]
-    if missing:
-        raise InputError("--levels", "", ",".join(missing), f"levels of the case ({', '.join(by_level)})")
-    wanted = by_level if not levels else {level: by_level[level] for level in levels}
-    return tuple(wanted[level] for level in sorted(wanted, key=LEVELS.index))

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from .planned import UNMEASURED, Cannula, Option, Risk, Safety
+from .seeded import Crop, Place, Seed
 
 __all__ = [
-    "LEVELS", "LUMBAR", "SIDES", "THORACIC", "UNMEASURED", "VERSE_LABELS", "Cannula", "Case", "Evidence", "FitState",
-    "FittedVertebra", "Option", "Place", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement", "Risk",
-    "Safety", "Seed", "Status", "Vertebra", "View",
+    "LEVELS", "LUMBAR", "SIDES", "THORACIC", "UNMEASURED", "VERSE_LABELS", "Cannula", "Case", "Crop", "Evidence",
+    "FitState", "FittedVertebra", "Option", "Place", "Plan", "Posterior", "Quality", "Reconstruction", "Refinement",
+    "Risk", "Safety", "Seed", "Status", "Vertebra", "View",
 ]  # fmt: skip
 
 THORACIC = tuple(f"T{i}" for i in range(1, 13))
@@ -68,38 +69,6 @@ class View:
     def axis(self) -> np.ndarray:
         """(3,) unit vector of the beam from the source to the detector, RAS."""
         return self.world_to_camera[2, :3]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a body's centre (the origin of the model's frame) is: (3,) RAS mm with its covariance (3, 3) mm2."""
-
-    centre_mm: np.ndarray
-    covariance_mm2: np.ndarray
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A vertebra to plan and what is known of where it is.
-
-    Attributes:
-        level: "T1" ... "L5".
-        clicks_px: view name to (u, v) of the vertebral body's centre; possibly none.
-        landmarks_px: view name to {landmark name: (u, v, standard deviation in pixels)}; possibly none.
-        place: from detections in all views and the curve of the spine; None where nothing was detected.
-        covariances_px2: view name to {landmark name: (uu, uv, vv)} in place of a standard deviation, where known.
-    """
-
-    level: str
-    clicks_px: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    landmarks_px: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
-    place: Place | None = None
-    covariances_px2: Mapping[str, Mapping[str, tuple[float, float, float]]] = field(default_factory=dict)
-
-    def covariance_px2(self, view: str, name: str, sigma_px: float) -> np.ndarray:
-        """(2, 2) of a landmark in a view; a circle of the given deviation where no more is known."""
-        uu, uv, vv = self.covariances_px2.get(view, {}).get(name, (sigma_px**2, 0.0, sigma_px**2))
-        return np.array([[uu, uv], [uv, vv]])
 
 
 @dataclass(frozen=True)
@@ -179,11 +148,13 @@ class Evidence:
         similarity: view name to the image similarity in the vertebra's region, 1 the best.
         spread_mm: mean distance between corresponding vertices of the best start and of the others that were kept.
         moving_mm: how far the surface moved over the last tenth of the steps.
+        overlap: view name to the soft Dice of its shadow and the detected silhouette; NaN where none was detected.
     """
 
     similarity: Mapping[str, float]
     spread_mm: float
     moving_mm: float
+    overlap: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -286,3 +257,7 @@ class Plan:
     options: tuple[Option, ...] = ()
     refinement: Refinement | None = None
     """Of the case's cameras, if it was asked for: the same in all its plans."""
+    start: str = ""
+    """What the fit began from: "clicks", "detected" or "clicks and detected"; "" where there was no start."""
+    level_note: str = ""
+    """What is in doubt about the level's name, a sentence; "" where nothing is."""

@@ -15,7 +15,7 @@ LIBRARY = "SpineDARTLib"
 
 FLOORS: dict[str, float] = {
     # 0: words that everybody uses
-    "config": 0, "planned": 0, "types": 0.1, "errors": 0, "resources": 0.5,
+    "config": 0, "planned": 0, "seeded": 0, "types": 0.1, "errors": 0, "resources": 0.5,
     "geometry": 1,
     # 2: io stands just below atlas, which reads and writes through it
     "io": 2, "atlas": 2.5,
@@ -24,10 +24,11 @@ FLOORS: dict[str, float] = {
     "review": 5, "evaluate": 5, "train": 5, "inspect": 5.5,
     # 6: overlay draws what pipeline and scene hand on
     "overlay": 6, "drawn_overlay": 6.2, "orientation_picture": 6.2,
+    "detector_in_use": 6.2, "locating": 6.3, "located_json": 6.4, "found_picture": 6.45,
     "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8,
-    "worker": 7.3, "doctor": 7, "commands": 7, "comparing": 7,
+    "worker": 7.3, "worker_jobs": 7.2, "doctor": 7, "commands": 7, "comparing": 7,
     "atlas_commands": 7, "simulate_commands": 7, "train_commands": 7,
-    "plan_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
+    "plan_commands": 7.1, "detect_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
     "arguments": 7.2, "cli": 7.5, "__main__": 7.9,
 }  # fmt: skip
 

@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SpineDARTLib import commands, comparing
+from SpineDARTLib import commands, comparing, doctor
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.case import read_case
+from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.plan.planning import plan_vertebra
 from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
+from Testing.found import tiny_weights
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +38,20 @@ def models(sample) -> dict[str, ShapeModel]:
     return load_models()
 
 
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch, tmp_path_factory):
+    """Whatever is shipped, these tests start from clicks."""
+    nowhere = tmp_path_factory.mktemp("nowhere") / "weights"
+    monkeypatch.setattr("SpineDARTLib.detector_in_use.shipped_weights", lambda: nowhere)
+
+
 @pytest.fixture
 def quick(monkeypatch, sample, models):
     """The pipeline without its fit: every level at its true pose with the mean shape, but those named."""
     lost: list[str] = []
     poses = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))["vertebrae"]
 
-    def plan_case(case, settings, levels, without=()):
+    def plan_case(case, settings, levels, without=(), located=None):
         found = []
         for step, seed in enumerate(one for one in case.seeds if not levels or one.level in levels):
             model = models[seed.level]
@@ -150,6 +159,11 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "-3"], ["--diameter-mm", "-3"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "nan"], ["--diameter-mm", "nan"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "0"], ["--diameter-mm", "0.5 to 10 mm"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "perhaps"], ["--detect", "perhaps", "auto"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "on"], ["no weights of a detector", "click"]),
+        (["plan", "{sample}", "--out", "{tmp}/x", "--shift-levels", "17"], ["--shift-levels", "17", "-16 to 16"]),
+        (["detect", "{sample}", "--out", "{tmp}/x", "--weights", "{tmp}/y"], ["{tmp}/y", "no weights of a detector"]),
+        (["detect", "{sample}", "--out", "{tmp}"], ["other files", "detections.json"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--gauge", "12"], ["--gauge", "12", "11, 13"]),
         (["benchmark", "{tmp}", "--gauge", "0"], ["--gauge", "8, 10"]),
         (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
@@ -169,13 +183,13 @@ def test_wrong_input_is_one_line_and_exit_2(arguments, words, sample, tmp_path, 
     said = capsys.readouterr().err
     assert said.startswith("spinedart: ") and said.count("\n") == 1, said
     for word in words:
-        assert word in said
+        assert word.format(**places) in said
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_internal_errors_are_exit_3(monkeypatch, sample, tmp_path, capsys, debug):
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr(commands, "plan_case", broken)
@@ -188,7 +202,7 @@ def test_internal_errors_are_exit_3(monkeypatch, sample, tmp_path, capsys, debug
 
 
 def test_interrupting_writes_nothing(monkeypatch, sample, tmp_path, capsys):
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "plan_case", interrupted)
@@ -209,6 +223,28 @@ def test_doctor(capsys):
     said = capsys.readouterr().out
     for word in ("Python", "torch", "device", "renderer", "L1-L5", "weights", "none"):
         assert word in said
+
+
+def test_doctor_knows_the_detector(capsys, monkeypatch, tmp_path):
+    card = {"minutes": 95.4, "drawn_subjects": 56, "metrics": {"validation": {"found": 0.912, "level": 0.5}}}
+    monkeypatch.setattr("SpineDARTLib.detector_in_use.shipped_weights", lambda: tiny_weights(tmp_path, card))
+    found, why = doctor.PARTS["weights"]()
+    assert found.startswith("detector ") and len(found) == len("detector ") + 12
+    assert "95 minutes on 1 scanned and 56 drawn people; found 91%, level right 50% of vertebrae of people" in why
+    monkeypatch.setattr("SpineDARTLib.detector_in_use.shipped_weights", lambda: tmp_path)
+    (tmp_path / "detector.safetensors").write_bytes(b"no weights")
+    monkeypatch.setattr(doctor, "PARTS", {"weights": doctor.PARTS["weights"]})
+    assert main(["doctor"]) == 1
+    assert "broken" in capsys.readouterr().out
+
+
+def test_the_demo_is_started_by_a_detector_where_it_is_told(quick, sample, tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(commands, "locate", lambda case, *_: asked.append(case) or Located(case.seeds, words="Looked."))
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--detect", "on"]) == 0
+    assert [(seed.level, seed.clicks_px) for seed in asked[0].seeds] == [("L2", {}), ("L3", {}), ("L4", {})]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Looked." in said and "clicks were set aside" in said
 
 
 def test_split_levels():

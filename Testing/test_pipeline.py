@@ -9,17 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SpineDARTLib.commands import require_model
+from SpineDARTLib.commands import remarks, require_model
 from SpineDARTLib.config import FitSettings, Settings, StageSettings
+from SpineDARTLib.detect.nouns import Column
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.evaluate.compare import evaluate_plans
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.io.plan import read_plan, write_plan
 from SpineDARTLib.io.truth import read_truth
-from SpineDARTLib.overlay import draw_overlay
-from SpineDARTLib.pipeline import contradiction, doubted, plan_case
+from SpineDARTLib.locating import Located
+from SpineDARTLib.overlay import QUIET, VERTEBRA, _words, draw_overlay
+from SpineDARTLib.pipeline import contradiction, doubted, plan_case, remembered
+from SpineDARTLib.report.pages import Report, report_html
 from SpineDARTLib.resources import VARIABLE, resource_folder
-from SpineDARTLib.types import FittedVertebra, Status, Vertebra
+from SpineDARTLib.types import FittedVertebra, Place, Seed, Status, Vertebra
 from Testing.generators import run
 
 STAGES = (
@@ -47,7 +50,8 @@ def lumbar(monkeypatch: pytest.MonkeyPatch, lumbar_resources: Path):
 
 @pytest.fixture(scope="module")
 def planned(lumbar_resources: Path):
-    """The sample with one more vertebra for which there is no shape model."""
+    """The sample with one more vertebra for which there is no shape model, one that a detector found in place of
+    clicks, its level in doubt, and one that it could not start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(lumbar_resources))
         return _planned()
@@ -56,18 +60,24 @@ def planned(lumbar_resources: Path):
 def _planned():
     case = read_case(resource_folder("sample"))
     extra = replace(case.seeds[0], level="T3")
-    return case, *run(plan_case(replace(case, seeds=(*case.seeds, extra)), QUICK))
+    whole = replace(case, seeds=(*case.seeds, extra, Seed("L1")))
+    clicked = {seed.level: seed for seed in case.seeds}
+    centre = np.array(read_truth(resource_folder("sample")).poses["L3"])[:3, 3]
+    found = Seed("L3", place=Place(centre + [1.0, -1.0, 1.5], 4.0 * np.eye(3)))
+    seeds = (extra, clicked["L2"], found, clicked["L4"])
+    located = Located(seeds, {"L1": "L1 was found in AP only."}, {"L3": "L3 may be L4."}, Column(()), words="Found.")
+    return case, *run(plan_case(whole, QUICK, located=located)), located
 
 
 def test_the_sample_is_found_and_planned(planned):
-    case, states, plans = planned
-    assert [plan.fitted.level for plan in plans] == ["T3", "L2", "L3", "L4"]
+    case, states, plans, _ = planned
+    assert [plan.fitted.level for plan in plans] == ["T3", "L1", "L2", "L3", "L4"]
     assert states[-1].stage == "done"
     truth = read_truth(resource_folder("sample"))
     found = evaluate_plans(case.id, plans, truth)
     for level, figures in found["levels"].items():
         assert figures["dice"] > 0.8, f"{level}: {figures}"
-    for plan in plans[1:]:
+    for plan in plans[2:]:
         assert plan.fitted.quality.seconds > 0
         assert [cannula.side for cannula in plan.cannulas] == ["left", "right"]
         left, right = (cannula.target_mm - cannula.entry_mm for cannula in plan.cannulas)
@@ -76,13 +86,32 @@ def test_the_sample_is_found_and_planned(planned):
 
 
 def test_one_level_without_a_model_leaves_the_others_planned(planned):
-    _, _, plans = planned
+    _, _, plans, _ = planned
     assert plans[0].fitted.status is Status.NOT_INITIALISED and "no shape model for T3" in plans[0].fitted.reason
-    assert all(plan.fitted.vertebra is not None for plan in plans[1:])
+    assert all(plan.fitted.vertebra is not None for plan in plans[2:])
+
+
+def test_a_plan_says_what_it_began_from_and_what_is_in_doubt(planned, tmp_path):
+    case, _, plans, located = planned
+    lost = plans[1]
+    assert (lost.fitted.status, lost.fitted.reason) == (Status.NOT_INITIALISED, "L1 was found in AP only.")
+    assert [plan.start for plan in plans] == ["", "", "clicks", "detected", "clicks"]
+    assert [plan.level_note for plan in plans] == ["", "", "", "L3 may be L4.", ""]
+    assert plans[3].fitted.status.usable, "a level in doubt leaves a plan usable"
+    extra = remembered(located, plans)
+    write_plan(tmp_path / "plan", case, plans, QUICK, None, extra)
+    saved = read_plan(tmp_path / "plan")
+    assert [(one.start, one.level_note) for one in saved.plans] == [(one.start, one.level_note) for one in plans]
+    assert saved.not_started["L1"] == "L1 was found in AP only." and "no shape model" in saved.not_started["T3"]
+    pages = report_html(Report(saved, "2026-01-31"))
+    assert pages.count("L3 may be L4.") == 2 and "<b>L3 ?</b>" in pages and "L1 was found in AP only." in pages
+    said = list(remarks(plans))
+    assert "L3 may be L4." in said and "L1 was found in AP only." in said
+    assert ("   level in doubt", QUIET, False) in _words(plans[3], VERTEBRA[0])
 
 
 def test_a_plan_is_written_and_read_back(planned, tmp_path):
-    case, _, plans = planned
+    case, _, plans, _ = planned
     write_plan(tmp_path / "plan", case, plans, QUICK, lambda path: draw_overlay(case, plans, path))
     saved = read_plan(tmp_path / "plan")
     for before, after in zip(plans, saved.plans, strict=True):

@@ -30,7 +30,8 @@ QUICK = {
             {"name": "coarse", "pixel_mm": 3.0, "steps": 12, "rank": 0, "keep": 2, "splats": 300},
             {"name": "shape", "pixel_mm": 3.0, "steps": 12, "rank": 4, "keep": 1, "splats": 300},
         ]
-    }
+    },
+    "detector": {"use": "off"},
 }
 
 
@@ -173,6 +174,8 @@ def test_a_job_that_fails_costs_no_other(talk: Talk, capfd, case: str, kind: str
             "settings.plan.gauge",
         ),
         ('{"id": 1, "do": "cancel", "job": 7}', "there is none"),
+        ('{"id": 1, "do": "find"}', "case"),
+        ('{"id": 1, "do": "find", "case": "c", "out": "o"}', "out: got o"),
     ],
 )
 def test_bad_requests_are_named_and_the_next_is_heard(talk: Talk, line: str, words: str):
@@ -187,8 +190,11 @@ def test_settings_are_changed_where_they_are_named():
     def asked(**changes) -> Settings:
         return changed(Settings(), Field(Path("request"), "settings", changes))
 
-    found = asked(plan={"gauge": 13, "diameter_mm": 2.0}, fit=QUICK["fit"], device="cpu")
+    found = asked(
+        plan={"gauge": 13, "diameter_mm": 2.0}, fit=QUICK["fit"], device="cpu", detector={"shift": -1, "weights": "w"}
+    )
     assert (found.plan.gauge, found.plan.diameter_mm, found.device) == (13, 2.0, "cpu")
+    assert (found.detector.use, found.detector.shift, found.detector.weights) == ("auto", -1, "w")
     assert [stage.steps for stage in found.fit.stages] == [12, 12]
     assert found.fit.shape_weight == Settings().fit.shape_weight
     for changes, words in (
@@ -196,6 +202,8 @@ def test_settings_are_changed_where_they_are_named():
         ({"fit": {"stages": []}}, "settings.fit.stages"),
         ({"fit": {"stages": [{"step": 3}]}}, r"settings.fit.stages\[0\].step"),
         ({"plan": {"unipedicular": 1}}, "true or false"),
+        ({"detector": {"shift": 1.5}}, "settings.detector.shift: got 1.5; expected a whole number"),
+        ({"detector": {"use": "maybe"}}, "settings.detector.use: got maybe"),
         ({"fit": {"confidence_weights": [1.0]}}, "5 finite numbers"),
     ):
         with pytest.raises(InputError, match=words):

@@ -33,7 +33,7 @@ class Panel:
         resources: folder of icons and style sheet.
         pictures: of the grading page.
         report: writes the report to a file.
-        ready: whether what the fits need is installed; may ask the user.
+        ready: whether what is needed to "find" or to "fit" is installed; may ask the user.
 
     Attributes:
         whole: to be put into the module's layout.
@@ -46,7 +46,7 @@ class Panel:
         inspector: Inspector,
         pictures: Callable[[PanelState], Mapping[str, Path]],
         report: Callable[[str], Any],
-        ready: Callable[[], bool],
+        ready: Callable[[str], bool],
         resources: Path,
     ) -> None:
         self.whole = qt.QWidget()
@@ -56,8 +56,8 @@ class Panel:
         self.inspect = InspectSection(presenter, inspector, dark)
         self.sections: dict[str, Any] = {
             "Case": CaseSection(presenter),
-            "Locate": LocateSection(presenter),
-            "Fit": FitSection(presenter, ready),
+            "Locate": LocateSection(presenter, lambda: ready("find")),
+            "Fit": FitSection(presenter, lambda: ready("fit")),
             "Review": ReviewSection(presenter, dark),
             "Grade": GradeSection(presenter),
             "Inspect": self.inspect,

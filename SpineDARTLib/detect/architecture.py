@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+FORMAT = "spinedart-detector/1"
+NAME = "detector"
+"""Of the weights' file and of the card beside it (``detect.weights``)."""
+
 
 @dataclass(frozen=True)
 class Architecture:

@@ -17,8 +17,17 @@ from .nouns import Detection
 DETECTED = 0.88
 """Share of the vertebrae in a picture that the detector finds."""
 
-FALSE_ALARMS = 1.0
-"""Detections a picture that show no vertebra."""
+FALSE_ALARMS = 2.3
+"""Detections a picture that show no vertebra ..."""
+
+FALSE_WITHIN = 0.1
+"""... and the share of the picture that they lie in: nearly all are on the column, between two vertebrae."""
+
+SCORE_GAIN = 2.0
+"""Scores of a network from scratch are timid: the odds that a detection is true rise with this power of its score's."""
+
+EVEN_SCORE = 0.4
+"""A detection of this score is as likely a vertebra as detections are on the whole."""
 
 DETECTED_AT_BORDER = 0.5
 """Likewise of those nearer than ``BORDER_MM`` to the picture's border, or beyond it: collimated, cut, half seen."""
@@ -36,6 +45,16 @@ RAY_SIGMA_MM = 60.0
 
 APPEARANCE = 3.0
 """Weight of how alike two detections look (-1 to 1, 0.5 says nothing)."""
+
+CLICKED_SCORE = 0.98
+"""What a person clicked counts like a detection of this score, whatever the detector thinks of it."""
+
+LINK_SIGMA = 0.27
+"""Deviation of where a detection says that its neighbour's centre is, as a share of the step to it. Of 445 steps that a
+network after half an hour of training saw, the median error was 0.27 (a deviation of 0.23)."""
+
+LINK_MISTAKEN = 0.2
+"""Share of such words that mean nothing: they lie anywhere within a step or so."""
 
 MOST = 260
 """Candidates kept, the best ones: four views of a whole spine have many."""
@@ -130,6 +149,36 @@ def _near(one: int, other: int, detections: Sequence[Sequence[Detection]], rig: 
     return (gap_mm < 5.0 * np.hypot(sigma[0][:, None], sigma[1][None]) + 1.0) & (sine > 0.1)
 
 
+def neighbourly(found: Sequence[Candidate], detections: Sequence[Sequence[Detection]]) -> np.ndarray:
+    """(candidates, candidates) log of how much likelier what detections say of their neighbours' places is if the
+    second candidate is the next vertebra below the first; 0 where no detection says anything."""
+    total = np.zeros((len(found), len(found)))
+    for place, seen in enumerate(detections):
+        members = np.array([one.members.get(place, -1) for one in found])
+        if seen:
+            told = np.pad(_said_of_neighbours(seen), (0, 1))  # the last row and column: in this view there is nothing
+            total += told[members[:, None], members[None]]
+    return total
+
+
+def _said_of_neighbours(seen: Sequence[Detection]) -> np.ndarray:
+    """(detections, detections) the same in one view: what the upper one says, and what the lower one does."""
+    centres = _centres(seen)
+    silent = np.full((2, 2), np.nan)
+    links = np.array([silent if one.neighbours_px is None else one.neighbours_px for one in seen])
+    step = np.linalg.norm(centres[None] - centres[:, None], axis=-1)
+    total = np.zeros((len(seen), len(seen)))
+    for side, flip in ((1, False), (0, True)):
+        # Row i: how far centre j is from where i has its neighbour, against the shorter of said and true step.
+        off = np.linalg.norm(links[:, side, None] - centres[None], axis=-1)
+        said = np.linalg.norm(links[:, side] - centres, axis=-1)[:, None]
+        share = off / np.maximum(np.minimum(step, said), 1e-9)
+        peak = np.exp(-0.5 * (share / LINK_SIGMA) ** 2) / (2 * LINK_SIGMA**2)  # 1 / pi is the density of a disc
+        told = np.nan_to_num(np.log((1 - LINK_MISTAKEN) * peak + LINK_MISTAKEN), nan=0.0)
+        total += told.T if flip else told
+    return total
+
+
 def _alone(place: int, index: int, detection: Detection, rig: _Rig) -> Candidate:
     """A detection of one view: somewhere on its ray, near where the beams meet."""
     source, directions = rays(detection.centre_px[None], rig.views[place])
@@ -167,9 +216,14 @@ def _together(chosen: Mapping[int, int], detections: Sequence[Sequence[Detection
 def _one(detection: Detection, place: int, rig: _Rig) -> float:
     """Log of how much likelier a detection is as a vertebra's than as a false alarm, at any one place (mm2)."""
     height, width = rig.views[place].image.shape
-    area_mm2 = height * width * rig.mm_per_px[place] ** 2
-    score = float(np.clip(detection.score, 0.02, 0.98))
-    return float(np.log(DETECTED * score / (1 - score) * area_mm2 / FALSE_ALARMS))
+    area_mm2 = FALSE_WITHIN * height * width * rig.mm_per_px[place] ** 2
+    score = CLICKED_SCORE if detection.clicked else float(np.clip(detection.score, 0.02, 0.98))
+    surer = SCORE_GAIN * (_log_odds(score) - _log_odds(EVEN_SCORE))
+    return surer + float(np.log(DETECTED * area_mm2 / FALSE_ALARMS))
+
+
+def _log_odds(share: float) -> float:
+    return float(np.log(share / (1 - share)))
 
 
 def _missed(members: Sequence[int], centre: np.ndarray, rig: _Rig) -> float:

@@ -45,8 +45,13 @@ class Chain:
     evidence: float
 
 
-def links(found: Sequence[Candidate]) -> dict[tuple[int, int], np.ndarray]:
-    """(level above, levels between) to (candidates above, below) log density of the step from one to the other."""
+def links(found: Sequence[Candidate], next_below: np.ndarray | float = 0.0) -> dict[tuple[int, int], np.ndarray]:
+    """(level above, levels between) to (candidates above, below) log density of the step from one to the other.
+
+    Args:
+        next_below: (candidates, candidates) what else speaks for the second as the next below the first
+            (``candidates.neighbourly``).
+    """
     centres = np.array([one.centre_mm for one in found])
     spreads = np.array([one.covariance_mm2 for one in found])
     above, below = np.nonzero(_apart(found))
@@ -63,7 +68,7 @@ def links(found: Sequence[Candidate]) -> dict[tuple[int, int], np.ndarray]:
             upper_one, lower_one = above[near], below[near]
             together = spreads[upper_one] + spreads[lower_one] + spread
             table[upper_one, lower_one] = _log_density(steps[near] - mean, together)
-            result[upper, count] = table + (count - 1) * OVERLOOKED
+            result[upper, count] = table + (next_below if count == 1 else (count - 1) * OVERLOOKED)
     return result
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..types import LEVELS, Seed, View
+from .candidates import CLICKED_SCORE
 from .nouns import Detection
 
 CLICK_SIGMA_PX = 5.0
@@ -44,16 +45,16 @@ def _put(found: list[Detection], level: str, click_px: np.ndarray) -> None:
     if place is None:
         around = np.r_[click_px - 30.0, click_px + 30.0]
         sigma = CLICK_SIGMA_PX**2 * np.eye(2)
-        found.append(Detection(certain, click_px, sigma, around, score=0.98, clicked=True))
+        found.append(Detection(certain, click_px, sigma, around, score=CLICKED_SCORE, clicked=True))
     else:
-        found[place] = replace(found[place], level_probabilities=certain, score=0.98, clicked=True)
+        found[place] = replace(found[place], level_probabilities=certain, clicked=True)
 
 
 def _clicked(found: Sequence[Detection], click_px: np.ndarray) -> int | None:
-    """Which detection a click means: the nearest, if it is near for its size."""
-    if not found:
+    """Which detection a click means: the nearest, if it is near for its size and no other click has taken it."""
+    distances = [np.inf if one.clicked else float(np.linalg.norm(one.centre_px - click_px)) for one in found]
+    if not np.isfinite(distances).any():
         return None
-    distances = [float(np.linalg.norm(one.centre_px - click_px)) for one in found]
     nearest = int(np.argmin(distances))
     left, top, right, bottom = found[nearest].box_px
     return nearest if distances[nearest] < SAME_SHARE * min(right - left, bottom - top) else None

@@ -10,6 +10,7 @@ from scipy.ndimage import affine_transform
 from torch import Tensor
 
 from ..types import View
+from .calibration import Spreads, spreads_of
 from .canonical import Frame, canonical_frame, move, move_box, resample
 from .decode import LEAST_SCORE, Found, find_vertebrae
 from .nouns import Crop, Detection, Mark
@@ -36,22 +37,25 @@ def detect(views: Sequence[View], detector: Detector, least: float = LEAST_SCORE
         least: score below which nothing is said.
     """
     size = detector.network.architecture.size_px
+    spreads = spreads_of(detector.card, LANDMARK_NAMES)
     found = {}
     for view in views:
         frame = canonical_frame(view, size)
         image = torch.from_numpy(resample(view.image, frame)).to(detector.device)
         one = find_vertebrae(detector.network, image[None], least)[0]
-        found[view.name] = tuple(_detection(one, number, frame, view) for number in range(len(one.scores)))
+        found[view.name] = tuple(_detection(one, number, frame, view, spreads) for number in range(len(one.scores)))
     return found
 
 
-def _detection(found: Found, number: int, frame: Frame, view: View) -> Detection:
-    """One vertebra in the stored picture's pixels."""
+def _detection(found: Found, number: int, frame: Frame, view: View, spreads: Spreads) -> Detection:
+    """One vertebra in the stored picture's pixels; its landmarks' covariances as they are to be believed."""
     back = frame.to_stored
     roi = _numpy(found.rois[number])
     side, corner = roi[2:] - roi[:2], roi[:2] - 0.5
     places = move(_numpy(found.crops.mean[number]) * side + corner, back)
-    covariances = _covariances(_numpy(found.crops.factor[number]), back[:, :2] * side)
+    stated = _covariances(_numpy(found.crops.factor[number]), back[:, :2] * side)
+    box = move_box(_numpy(found.boxes[number]), back)
+    covariances = spreads.applied(stated, float((box[2:] - box[:2]).mean()))
     seen = _numpy(found.crops.visible[number].sigmoid())
     marks = {
         name: Mark(places[index], covariances[index], float(seen[index])) for index, name in enumerate(LANDMARK_NAMES)
@@ -61,13 +65,14 @@ def _detection(found: Found, number: int, frame: Frame, view: View) -> Detection
     return Detection(
         level_probabilities=_probabilities(found.levels[number]),
         centre_px=places[BODY].mean(0),
-        centre_covariance_px2=covariances[BODY].mean(0),
-        box_px=move_box(_numpy(found.boxes[number]), back),
+        centre_covariance_px2=stated[BODY].mean(0),  # measured: it holds as it is
+        box_px=box,
         landmarks=marks,
         score=float(found.scores[number]),
         share_seen=float(found.crops.share[number].sigmoid()),
         mask=_uncut(_numpy(mask), roi, frame, view),
         projection=_uncut(_numpy(projection), roi, frame, view),
+        neighbours_px=move(_numpy(found.links[number]), back),
     )
 
 

@@ -87,6 +87,36 @@ class DenseHead(nn.Module):
         return Dense(heat[:, 0], box, offset, links, level)
 
 
+class Hourglass(nn.Module):
+    """A box's features at three sizes, so that each place in it knows of the whole box and where in it it lies.
+
+    Args:
+        channels: of what goes out; twice as many come in.
+        least: side of the smallest size, a quarter of what comes in.
+    """
+
+    def __init__(self, channels: int, least: int) -> None:
+        super().__init__()
+        middle, wide = 3 * channels // 2, 2 * channels
+        self.inward = block(2 * channels, channels)
+        self.halve = block(channels, middle, 2)
+        self.quarter = block(middle, wide, 2)
+        self.place = nn.Parameter(0.1 * torch.randn(1, wide, least, least))
+        self.whole = nn.Sequential(block(wide, wide), block(wide, wide))
+        self.narrow = nn.ModuleList([nn.Conv2d(wide, middle, 1), nn.Conv2d(middle, channels, 1)])
+        self.blend = nn.ModuleList([block(middle, middle), block(channels, channels)])
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+
+    def forward(self, features: Float[Tensor, "boxes channels side side"]) -> Tensor:
+        """(boxes, channels / 2, side, side)."""
+        first = self.inward(features)
+        second = self.halve(first)
+        deep = self.whole(self.quarter(second) + self.place)
+        for narrow, blend, beside in zip(self.narrow, self.blend, (second, first), strict=True):
+            deep = blend(self.up(narrow(deep)) + beside)
+        return deep
+
+
 class CropHead(nn.Module):
     """A vertebra's box, cut from the features and from the picture itself, to ``Crops``."""
 
@@ -96,7 +126,7 @@ class CropHead(nn.Module):
         fine = max(channels // 4, 8)
         self.fine = block(2, fine, 2)
         self.coarse = block(fine, channels, 2)
-        self.join = nn.Sequential(block(2 * channels, channels), block(channels, channels), block(channels, channels))
+        self.hourglass = Hourglass(channels, architecture.crop_px // 8)
         self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
         self.last = nn.Sequential(block(channels + fine, channels // 2), block(channels // 2, channels // 2))
         self.out = nn.Conv2d(channels // 2, 2 + LANDMARKS, 1)
@@ -113,7 +143,7 @@ class CropHead(nn.Module):
         side = self.side
         fine = self.fine(roi_align(prepared.float(), rois, 2 * side, 1.0, 2, aligned=True))
         seen = roi_align(features.float(), rois, side // 2, 1 / self.patch, 2, aligned=True)
-        middle = self.join(torch.cat([seen.to(fine.dtype), self.coarse(fine)], 1))
+        middle = self.hourglass(torch.cat([seen.to(fine.dtype), self.coarse(fine)], 1))
         pictures = self.out(self.last(torch.cat([self.up(middle), fine], 1))).float()
         heat = pictures[:, 2:]
         chance = heat.flatten(2).softmax(-1)

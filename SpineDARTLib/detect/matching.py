@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 
 from ..types import LEVELS, View
-from .candidates import Candidate, candidates
+from .candidates import Candidate, candidates, neighbourly
 from .chain import Chain, level_evidence, likeliest, links, moves_along
 from .links import Place, smooth
 from .nouns import Column, Detection, MatchedVertebra
@@ -23,14 +23,18 @@ from .nouns import Column, Detection, MatchedVertebra
 VIEW_SHIFTS: Mapping[int, float] = {-1: 0.05, 0: 0.90, 1: 0.05}
 """How likely a detector has counted one picture's vertebrae so many levels too far towards the feet."""
 
-MISTAKEN = 0.05
+MISTAKEN = 0.1
 """Share of detections whose level probabilities mean nothing."""
 
 CLICK_MISTAKEN = 1e-4
 """The same of a person's click."""
 
-TRUST = 0.7
+TRUST = 0.3
 """Neighbours' labels in one picture come from much the same evidence: each counts less than one of its own."""
+
+LEAST_EVIDENCE = 8.0
+"""Of a column that several views show. Pictures of no spine (``Testing.benchmarks.strange_pictures``: noise, drawings,
+hearts, a skull) gave up to 7.2, though detections in them had scores up to 0.53: what is there makes no column."""
 
 SHIFTS = range(-3, 4)
 """Of the whole column, whose probability is told."""
@@ -53,13 +57,21 @@ def match(detections: Mapping[str, Sequence[Detection]], views: Sequence[View]) 
     found = candidates(seen, views)
     if not found:
         return Column(())
-    tables = links(found)
+    tables = links(found, neighbourly(found, seen))
     shifts = _view_shifts(len(views))
     tried = [(likeliest(found, _labels(found, seen, one), tables), one) for one in shifts if np.count_nonzero(one) < 2]
     chain, pairing = _likeliest([(one, one.evidence + _prior(shift)) for one, shift in tried])
-    if not chain.chosen:
-        return Column((), unused={view.name: tuple(range(len(one))) for view, one in zip(views, seen, strict=True)})
-    return replace(_column(chain, found, seen, views, tables), pairing=pairing)
+    if not chain.chosen or _refused(chain, found, seen):
+        unused = {view.name: tuple(range(len(one))) for view, one in zip(views, seen, strict=True)}
+        return Column((), unused=unused, evidence=chain.evidence)
+    return replace(_column(chain, found, seen, views, tables), pairing=pairing, evidence=chain.evidence)
+
+
+def _refused(chain: Chain, found: Sequence[Candidate], seen: Sequence[Sequence[Detection]]) -> bool:
+    """Whether a column that several views show is too weak to be one, and no person clicked anything. What one view
+    alone shows is never started, so it need not be refused."""
+    several = any(len(found[one].members) > 1 for one in chain.chosen)
+    return several and chain.evidence < LEAST_EVIDENCE and not any(one.clicked for each in seen for one in each)
 
 
 def _likeliest(tried: Sequence[tuple[Chain, float]]) -> tuple[Chain, float]:

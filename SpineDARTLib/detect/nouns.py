@@ -10,23 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..types import LEVELS
+from ..types import LEVELS, Crop
 
-
-@dataclass(frozen=True)
-class Crop:
-    """A part of a picture.
-
-    Attributes:
-        row, column: of its first pixel's centre in the full image.
-        values: (rows, columns).
-        step_px: side of one of its pixels in pixels of the full image.
-    """
-
-    row: float
-    column: float
-    values: np.ndarray
-    step_px: float = 1.0
+__all__ = ["Column", "Crop", "Detection", "Mark", "MatchedVertebra"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +45,7 @@ class Detection:
         mask: the whole vertebra's silhouette, overlapped or not, as probabilities.
         projection: the line integral of this vertebra alone.
         appearance: (k,) unit vector that is alike for one vertebra in all views.
+        neighbours_px: (2, 2) where the centres of the next vertebrae above and below should be.
         clicked: a person said so: the level is certain, whatever the detector calls the rest of the picture.
     """
 
@@ -72,6 +59,7 @@ class Detection:
     mask: Crop | None = None
     projection: Crop | None = None
     appearance: np.ndarray | None = None
+    neighbours_px: np.ndarray | None = None
     clicked: bool = False
 
 
@@ -107,6 +95,7 @@ class Column:
         view_shifts: view name to the probability that the detector labelled this view off by one or more.
         pairing: how likely it is that the right detections were paired, against the next best ways found.
         unused: view name to indices of detections that belong to no vertebra.
+        evidence: log of how much likelier the detections are as this column than as false ones, before any refusal.
         expected: level to (centre (3,) mm, covariance (3, 3)) where the curve says that an unseen vertebra between
             those that were seen, or next to them, should be.
     """
@@ -117,6 +106,7 @@ class Column:
     unused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     expected: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     pairing: float = 1.0
+    evidence: float = 0.0
 
     def shifted(self, levels: int) -> Column:
         """The same column named so many levels nearer to the feet; what would leave T1-L5 is dropped."""

@@ -28,10 +28,17 @@ def propose(
     Returns:
         The detections that a column's ``members`` number are the sound ones, in their order, then what was clicked.
     """
-    sound = {name: tuple(one for one in found if _sound(one)) for name, found in detections.items()}
-    joined = with_clicks({name: tuple(map(_tidy, found)) for name, found in sound.items()}, asked, views)
+    joined = join(detections, views, asked)
     column = match(joined, views).shifted(shift)
     return column, seeds_of(column, joined, views, asked)
+
+
+def join(
+    detections: Mapping[str, Sequence[Detection]], views: Sequence[View], asked: Sequence[Seed] = ()
+) -> dict[str, tuple[Detection, ...]]:
+    """View name to the detections that a proposal's column numbers: the sound ones, then what was clicked."""
+    sound = {name: tuple(one for one in found if _sound(one)) for name, found in detections.items()}
+    return with_clicks({name: tuple(map(_tidy, found)) for name, found in sound.items()}, asked, views)
 
 
 def _sound(one: Detection) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..types import LEVELS, Place, Seed, View
-from .candidates import within
+from .candidates import CLICKED_SCORE, within
 from .nouns import Column, Detection, MatchedVertebra
 
 MOST_UNSURE_MM = 7.0
@@ -20,7 +20,7 @@ LEAST_SEEN = 0.6
 CLEAR = 0.5
 """Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
 
-FAINT = 0.5
+FAINT = 0.4
 """Score that the best of several views' detections of a vertebra must reach."""
 
 SURE = 0.8
@@ -90,8 +90,18 @@ def _filled(seed: Seed, one: MatchedVertebra, detections: Mapping[str, Sequence[
                 marks.setdefault(view, {})[name] = (u, v, sigma)
                 uu, uv, vv = (float(value) for value in (covariance[0, 0], covariance[0, 1], covariance[1, 1]))
                 spreads.setdefault(view, {})[name] = (uu, uv, vv)
-    place = Place(one.centre_mm, one.covariance_mm2)
-    return replace(seed, landmarks_px=marks, covariances_px2=spreads, place=place)
+    shown = {view: detections[view][index] for view, index in one.members.items()}
+    return replace(
+        seed,
+        landmarks_px=marks,
+        covariances_px2=spreads,
+        place=Place(one.centre_mm, one.covariance_mm2),
+        masks={view: detection.mask for view, detection in shown.items() if detection.mask is not None},
+        projections={
+            view: detection.projection for view, detection in shown.items() if detection.projection is not None
+        },
+        scores={view: float(detection.score) for view, detection in shown.items()},
+    )
 
 
 def _unfit(
@@ -104,7 +114,7 @@ def _unfit(
     """Why a vertebra that was found cannot be started; "" where it can."""
     if len(one.members) < 2 and (why := _unfit_alone(one, column, detections, views)):
         return why
-    if len(one.members) > 1 and max(detections[name][index].score for name, index in one.members.items()) < FAINT:
+    if len(one.members) > 1 and max(_sure(detections[name][index]) for name, index in one.members.items()) < FAINT:
         return f"{one.level} was not found clearly in any view. Click its centre in {_and(list(one.members))}."
     if not asked:
         cut = [name for name, index in one.members.items() if _cut(detections[name][index], _named(views, name))]
@@ -125,9 +135,14 @@ def _unfit_alone(
     worst = float(np.sqrt(np.linalg.eigvalsh(one.covariance_mm2)[-1]))
     if worst > MOST_UNSURE_MM:
         return f"{one.level} was found in {seen} only. Click its centre in {_and(blind)}."
-    if detections[seen][index].score < CLEAR and not _between(one, column):
+    if _sure(detections[seen][index]) < CLEAR and not _between(one, column):
         return f"{one.level} was found in {seen} only, and not clearly. Click its centre in {_and(blind)}."
     return ""
+
+
+def _sure(one: Detection) -> float:
+    """Score; that of a person's click."""
+    return CLICKED_SCORE if one.clicked else one.score
 
 
 def _between(one: MatchedVertebra, column: Column) -> bool:

@@ -17,11 +17,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..io.files import write_atomically
 from ..resources import resource_folder
-from .architecture import from_json
+from .architecture import FORMAT, NAME, from_json
 from .network import Network
 
-FORMAT = "spinedart-detector/1"
-NAME = "detector"
 CLICKS = "click each vertebral body's centre in two views instead, or train one: spinedart train detector"
 
 

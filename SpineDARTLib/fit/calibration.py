@@ -166,7 +166,7 @@ def _information(run: Run, parameters: Parameters, cameras: Cameras) -> np.ndarr
     vertebrae's poses and sizes."""
     options = run.settings.refinement
     stage = StageSettings(options.stage.name, options.information_pixel_mm, 0, options.stage.rank, 1, 600)
-    pictures, similarity = run.pictures(stage)
+    look = run.look(stage)
     count = cameras.moved.numel()
     total = count + len(POSE_UNITS) * len(run.levels)
 
@@ -174,7 +174,7 @@ def _information(run: Run, parameters: Parameters, cameras: Cameras) -> np.ndarr
         offset = torch.as_tensor(step).to(cameras.moved).requires_grad_(True)
         there = _shifted(parameters, offset[count:])
         moved = Cameras(cameras.pivot_mm, cameras.units, cameras.moved.detach() + offset[:count].view_as(cameras.moved))
-        terms, _ = run.objective(stage, pictures, similarity, there, moved)
+        terms, _ = run.objective(look, there, moved)
         score = torch.stack([term.sum() for name, term in terms.items() if name != "cameras"]).sum()
         return torch.autograd.grad(score, offset)[0].cpu().double().numpy()
 

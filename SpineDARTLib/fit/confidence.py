@@ -50,7 +50,7 @@ def conclude(
         status, reason = _judge(vertebra, start, evidence, predicted, settings)
         quality = Quality(
             reprojection_error_px=_click_errors(case, vertebra),
-            silhouette_overlap={view.name: float("nan") for view in case.views},
+            silhouette_overlap={view.name: evidence.overlap.get(view.name, float("nan")) for view in case.views},
             predicted_surface_distance_mm=predicted,
             mahalanobis=mahalanobis,
             iterations=last.step,

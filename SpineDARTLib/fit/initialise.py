@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ..atlas.model import ShapeModel
 from ..geometry.triangulate import triangulate
 from ..types import LEVELS, Seed, Vertebra, View
-from .landmark_start import landmark_start
+from .landmark_start import LOG_SCALE_SIGMA, TURN_SIGMA_RAD, landmark_start
 
 CLICK_SIGMA_PX = 5.0
 """Standard deviation of a click on a body's centre, pixels of a 0.5-0.8 mm detector (about 2 mm at the spine)."""
@@ -48,10 +49,13 @@ class Starts:
     Attributes:
         vertebrae: level to start, head to foot.
         reasons: level to the sentence that says why there is no start.
+        covariances: level to (7, 7) of its start's shift (RAS mm), turn about its own axes (rad) and log scale, where
+            detection knows how sure it is.
     """
 
     vertebrae: Mapping[str, Vertebra]
     reasons: Mapping[str, str]
+    covariances: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str, ShapeModel]) -> Starts:
@@ -78,20 +82,29 @@ def initialise(seeds: Sequence[Seed], views: Sequence[View], models: Mapping[str
     ordered = sorted(centres, key=LEVELS.index)
     rotations = orient([LEVELS.index(x) for x in ordered], [centres[x] for x in ordered])
     by_level = {seed.level: seed for seed in seeds}
-    vertebrae = {}
+    vertebrae, covariances = {}, {}
     for level, curve in zip(ordered, rotations, strict=True):
         rotation = curve @ _about_x(TILT_DEG.get(level, 0.0))
         nominal = rigid(rotation, centres[level] - rotation @ anchors[level])
-        vertebrae[level] = _start(by_level[level], by_name, models[level], nominal)
-    return Starts(vertebrae, reasons)
+        vertebrae[level], covariance = _start(by_level[level], by_name, models[level], nominal)
+        if covariance is not None:
+            covariances[level] = covariance
+    return Starts(vertebrae, reasons, covariances)
 
 
-def _start(seed: Seed, by_name: Mapping[str, View], model: ShapeModel, nominal: np.ndarray) -> Vertebra:
-    """From landmarks where enough of them agree, otherwise as the curve says."""
+def _start(
+    seed: Seed, by_name: Mapping[str, View], model: ShapeModel, nominal: np.ndarray
+) -> tuple[Vertebra, np.ndarray | None]:
+    """From landmarks where enough of them agree, otherwise as the curve says; with its covariance where detection knows
+    it."""
     found = landmark_start(seed, by_name, model, nominal)
-    if found is None:
-        return Vertebra(seed.level, nominal, 1.0, np.zeros(model.rank))
-    return Vertebra(seed.level, found.pose, found.scale, found.coefficients)
+    if found is not None:
+        return Vertebra(seed.level, found.pose, found.scale, found.coefficients), found.covariance
+    start = Vertebra(seed.level, nominal, 1.0, np.zeros(model.rank))
+    if seed.place is None or len(seed.clicks_px) > 1:
+        return start, None
+    parts = (seed.place.covariance_mm2, TURN_SIGMA_RAD**2 * np.eye(3), LOG_SCALE_SIGMA**2)
+    return start, np.asarray(block_diag(*parts))
 
 
 def _located(

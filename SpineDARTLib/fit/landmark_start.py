@@ -39,6 +39,10 @@ ROUNDS = ((100.0, 3), (36.0, 3), (16.0, 6))
 LEAST_TRIANGLE_MM = 5.0
 """Half the width or so of the thinnest triangle of landmarks that says how a vertebra is turned."""
 
+TELLING = 3.0
+"""Landmarks of one picture err together, for one crop is looked at for all of them: however many are seen there, they
+tell as much as so many that err on their own."""
+
 LEAST_OBSERVATIONS = 5
 """Landmarks, counted in each view, that must agree: each tells two numbers of seven."""
 
@@ -66,12 +70,14 @@ class LandmarkStart:
 @dataclass(frozen=True)
 class _Marks:
     """Landmarks as seen, one row for each view of each: which landmark (o,), projection (o, 3, 4), pixel (o, 2),
-    whitening (o, 2, 2); and on the model (n, 3) with the modes (k, n, 3)."""
+    whitening (o, 2, 2), share (o,) of what it would tell on its own; and on the model (n, 3) with the modes
+    (k, n, 3)."""
 
     which: np.ndarray
     projections: np.ndarray
     pixels: np.ndarray
     whitening: np.ndarray
+    shares: np.ndarray
     points: np.ndarray
     basis: np.ndarray
 
@@ -136,21 +142,23 @@ def _marks(seed: Seed, views: Mapping[str, View], model: ShapeModel) -> _Marks |
     names = list(model.landmarks)
     rows = []
     for view_name, seen in seed.landmarks_px.items():
-        for name, (u, v, sigma) in seen.items():
-            if name in names and view_name in views:
-                covariance = seed.covariance_px2(view_name, name, sigma) + _model_px2(views[view_name])
-                rows.append((names.index(name), views[view_name].projection, (u, v), _white(covariance)))
+        known = [name for name in seen if name in names and view_name in views]
+        for name in known:
+            u, v, sigma = seen[name]
+            covariance = seed.covariance_px2(view_name, name, sigma) + model_px2(views[view_name])
+            share = min(1.0, TELLING / len(known))
+            rows.append((names.index(name), views[view_name].projection, (u, v), _white(covariance), share))
     if not rows:
         return None
-    which, projections, pixels, whitening = (np.array(part) for part in zip(*rows, strict=True))
+    which, projections, pixels, whitening, shares = (np.array(part) for part in zip(*rows, strict=True))
     mean, count = model.means[seed.level], min(SHAPES, model.rank)
     points = np.array([anchor.on(mean) for anchor in model.landmarks.values()])
     basis = model.basis[:count]
     modes = np.stack([anchor.weights @ basis[:, anchor.indices] for anchor in model.landmarks.values()], axis=1)
-    return _Marks(which, projections, pixels, whitening, points, modes)
+    return _Marks(which, projections, pixels, whitening, shares, points, modes)
 
 
-def _model_px2(view: View) -> np.ndarray:
+def model_px2(view: View) -> np.ndarray:
     """(2, 2) what the model leaves open, in pixels of a view at two thirds of the way to the detector."""
     px_per_mm = view.intrinsics[1, 1] / (0.65 * view.source_to_detector_mm)
     return (MODEL_SIGMA_MM * px_per_mm) ** 2 * np.eye(2)
@@ -203,15 +211,17 @@ def _step(
         axis=2,
     )
     jacobian = slope @ motion
-    precision = prior + np.einsum("o,oia,oib->ab", weights, jacobian, jacobian)
-    gradient = prior @ _departure(state, first) + np.einsum("o,oia,oi->a", weights, jacobian, residual)
+    counted = weights * marks.shares
+    precision = prior + np.einsum("o,oia,oib->ab", counted, jacobian, jacobian)
+    gradient = prior @ _departure(state, first) + np.einsum("o,oia,oi->a", counted, jacobian, residual)
     return -np.linalg.solve(precision, gradient), precision, weights
 
 
 def _cost(state: _State, marks: _Marks, first: _State, prior: np.ndarray) -> float:
     """Truncated squares of what is seen, and the prior's."""
     departure = _departure(state, first)
-    return float(np.minimum((_seen(state, marks)[0] ** 2).sum(1), 12.0).sum() + departure @ prior @ departure)
+    squared = np.minimum((_seen(state, marks)[0] ** 2).sum(1), 12.0)
+    return float(marks.shares @ squared + departure @ prior @ departure)
 
 
 def _consensus(marks: _Marks, first: _State) -> list[_State]:

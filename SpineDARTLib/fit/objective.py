@@ -9,17 +9,21 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import huber_loss
 
+from ..atlas.files import RANK
 from ..atlas.model import ShapeModel
 from ..config import FitSettings
 from ..similarity import Similarity
 from ..similarity.filters import blur
 from ..types import Seed, View
-from .scene import Parameters, Scene
+from .landmark_start import model_px2
+from .scene import Parameters
 
 BODY = "body_"
 """How the names of landmarks on the body begin; the others are of the posterior elements and the pedicles."""
+
+FAR_OFF = 16.0
+"""Squared deviation, in standard deviations, at which a landmark costs half of what it costs at most."""
 
 SUPPORT_DEPTH = 0.02
 """Optical depth above which a vertebra counts as showing in its own picture (a single facing cortex gives 0.05)."""
@@ -32,14 +36,15 @@ class Prior:
     Attributes:
         translation_mm: (vertebrae, 3) start.
         rotation: (vertebrae, 3, 3) start.
-        translation_sigma_mm: (vertebrae,) how far off a start may be: a click's error, more for unasked neighbours.
+        translation_white: (vertebrae, 3, 3) makes a shift in mm one in standard deviations of how far off a start may
+            be: a click's error or less, more for unasked neighbours.
         rotation_sigma_rad: (vertebrae,).
         log_scale_sigma: of the whole column's size, and of one vertebra's departure from it.
     """
 
     translation_mm: Float[Tensor, "vertebrae 3"]
     rotation: Float[Tensor, "vertebrae 3 3"]
-    translation_sigma_mm: Float[Tensor, " vertebrae"]
+    translation_white: Float[Tensor, "vertebrae 3 3"]
     rotation_sigma_rad: Float[Tensor, " vertebrae"]
     log_scale_sigma: tuple[float, float]
 
@@ -64,7 +69,7 @@ def image_term(
 
 def prior_terms(parameters: Parameters, prior: Prior, settings: FitSettings) -> dict[str, Tensor]:
     """Terms (starts, vertebrae), already weighted; each is half a squared distance in standard deviations."""
-    moved = (parameters.translation_mm - prior.translation_mm) / prior.translation_sigma_mm[:, None]
+    moved = (prior.translation_white @ (parameters.translation_mm - prior.translation_mm)[..., None])[..., 0]
     relative = prior.rotation.transpose(-1, -2) @ parameters.rotations()
     # 2 (1 - cos angle) from the trace: the squared angle for small angles, and smooth at zero.
     squared_angle = 3.0 - relative.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -80,7 +85,8 @@ def prior_terms(parameters: Parameters, prior: Prior, settings: FitSettings) -> 
 
 
 class LandmarkTerm:
-    """Reprojection error of landmarks, each in its own standard deviations, robust (Huber at 2 of them).
+    """Reprojection error of landmarks, each in its own standard deviations; what is far off loses its pull (Geman and
+    McClure 1985), for a detector may be sure and wrong.
 
     Args:
         seeds: with ``landmarks_px``; those without cost nothing.
@@ -100,35 +106,39 @@ class LandmarkTerm:
         like: Tensor,
         posterior: float = 1.0,
     ) -> None:
-        self.seen: dict[int, list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float]]] = {}
+        rows = []
         for seed in seeds:
-            for view in views:
+            for view in views if seed.level in levels else ():
                 for name, (u, v, sigma_px) in seed.landmarks_px.get(view.name, {}).items():
-                    anchor = models[seed.level].landmarks.get(name) if seed.level in levels else None
+                    anchor = models[seed.level].landmarks.get(name)
                     if anchor is not None:
-                        indices = torch.as_tensor(anchor.indices, device=like.device)
-                        weights, projection = like.new_tensor(anchor.weights), like.new_tensor(view.projection)
-                        covariance = seed.covariance_px2(view.name, name, sigma_px)
-                        white = like.new_tensor(np.linalg.inv(np.linalg.cholesky(covariance)))
+                        modes = np.einsum("kpi,p->ki", models[seed.level].basis[:RANK, anchor.indices], anchor.weights)
+                        basis = np.pad(modes, ((0, RANK - len(modes)), (0, 0)))
+                        covariance = seed.covariance_px2(view.name, name, sigma_px) + model_px2(view)
+                        white = np.linalg.inv(np.linalg.cholesky(covariance))
                         share = 1.0 if name.startswith(BODY) else posterior
-                        mark = (indices, weights, projection, like.new_tensor((u, v)), white, share)
-                        self.seen.setdefault(list(levels).index(seed.level), []).append(mark)
+                        place, column = anchor.on(models[seed.level].means[seed.level]), list(levels).index(seed.level)
+                        rows.append((column, place, basis, view.projection, (u, v), white, share))
+        self.empty = not rows
+        if rows:
+            columns, *parts = zip(*rows, strict=True)
+            self.columns = torch.as_tensor(columns, device=like.device)
+            stacked = (like.new_tensor(np.stack([np.asarray(one) for one in part])) for part in parts)
+            self.places, self.basis, self.projections, self.pixels, self.white, shares = stacked
+            self.shares = shares / like.new_zeros(len(levels)).index_add(0, self.columns, shares)[self.columns]
 
-    def __call__(self, scene: Scene, parameters: Parameters, weight: float) -> Float[Tensor, "starts vertebrae"]:
+    def __call__(self, parameters: Parameters, weight: float) -> Float[Tensor, "starts vertebrae"]:
         """Weighted mean over a vertebra's landmarks and views, times the weight; zero where nothing was seen."""
         total = torch.zeros_like(parameters.log_scale)
-        for family in scene.families if self.seen else ():
-            vertices = family.vertices(parameters)
-            for member, column in enumerate(family.columns):
-                terms, shares = [], []
-                for indices, weights, projection, pixel, white, share in self.seen.get(column, ()):
-                    point = (vertices[:, member, indices] * weights[:, None]).sum(1)
-                    homogeneous = point @ projection[:, :3].T + projection[:, 3]
-                    offset = (homogeneous[:, :2] / homogeneous[:, 2:] - pixel) @ white.T
-                    huber = huber_loss(offset, torch.zeros_like(offset), reduction="none", delta=2.0)
-                    terms.append(share * huber.sum(-1))
-                    shares.append(share)
-                if terms:
-                    where = torch.as_tensor([column], device=total.device)
-                    total = total.index_add(1, where, weight * (torch.stack(terms).sum(0) / sum(shares))[:, None])
-        return total
+        if self.empty or weight <= 0:
+            return total
+        coefficients = parameters.coefficients[:, self.columns]
+        rank = min(coefficients.shape[-1], self.basis.shape[1])
+        local = self.places + torch.einsum("sok,oki->soi", coefficients[..., :rank], self.basis[:, :rank])
+        turned = (parameters.rotations()[:, self.columns] @ local[..., None])[..., 0]
+        scale = parameters.log_scale[:, self.columns, None].exp()
+        points = scale * turned + parameters.translation_mm[:, self.columns]
+        homogeneous = (self.projections[:, :, :3] @ points[..., None])[..., 0] + self.projections[:, :, 3]
+        offset = homogeneous[..., :2] / homogeneous[..., 2:] - self.pixels
+        squared = (self.white @ offset[..., None])[..., 0].square().sum(-1)
+        return total.index_add(1, self.columns, weight * self.shares * 0.5 * squared / (1.0 + squared / FAR_OFF))

@@ -17,9 +17,11 @@ from ..types import Evidence, FitState, Seed, Vertebra, View
 from .cameras import Cameras
 from .column import ColumnPrior
 from .initialise import with_borrowed, with_neighbours
-from .objective import LandmarkTerm, Prior, image_term, prior_terms
+from .objective import LandmarkTerm, image_term, prior_terms
+from .outline import DecompositionTerm, SilhouetteTerm, detected_terms
 from .pictures import Pictures, crop_views
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
+from .search import factors_of, prior_of, spread
 
 MARGIN_MM = 4.0
 """Soft margin around a vertebra's shadow within which its image term looks: wide enough to see the edge it should move
@@ -37,6 +39,7 @@ def fit(
     settings: Settings,
     device: str = "cpu",
     seeds: Sequence[Seed] = (),
+    covariances: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[FitState]:
     """Fit all started vertebrae of a case together.
 
@@ -44,7 +47,8 @@ def fit(
         views: two or more.
         starts: level to start (see ``initialise``); none gives no state.
         models: level to shape model, for the starts' levels and their neighbours.
-        seeds: whose landmarks, where there are any, pull on the fit.
+        seeds: whose landmarks, silhouettes and projections, where there are any, pull on the fit.
+        covariances: level to how sure its start is (``initialise.Starts``); a surer one is sought in a smaller space.
 
     Yields:
         the state after every step; a caller may stop at any. The last one of a whole run has ``stage`` "done" and
@@ -53,7 +57,7 @@ def fit(
     if not starts:
         return
     models = with_borrowed(models)
-    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
+    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device, covariances)
     yield from run.states()
 
 
@@ -69,7 +73,9 @@ class Run:
         settings: Settings,
         seeds: Sequence[Seed],
         device: str,
+        covariances: Mapping[str, np.ndarray] | None = None,
     ) -> None:
+        self.seeds = seeds
         self.views, self.models, self.settings, self.device = views, models, settings, device
         self.levels = tuple(starts)
         self.wanted = [self.levels.index(level) for level in asked]
@@ -79,14 +85,16 @@ class Run:
         self.nominal = parameters_of(tuple(starts.values()), rank, device=device)
         like = self.nominal.translation_mm
         self.scene = Scene(self.levels, models, settings.render, device=device, asked=asked)
-        self.prior = _prior(self.nominal, [level in asked for level in self.levels])
+        known = [(covariances or {}).get(level) for level in self.levels]
+        self.prior = prior_of(self.nominal, [level in asked for level in self.levels], known, settings.fit)
+        self.factors = factors_of(self.nominal, known, settings.fit)
         self.column = ColumnPrior(self.levels, models, like)
         self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like, settings.fit.posterior_weight)
 
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
         done, spread_mm, recent = 0, np.full(len(self.levels), np.nan), []
-        parameters = spread(self.nominal, self.settings.fit.stages[0].keep, self.settings)
+        parameters = spread(self.nominal, self.settings.fit.stages[0].keep, self.settings, self.factors)
         steps: list[Step] = []
         for stage in self.settings.fit.stages:
             if steps:
@@ -103,46 +111,53 @@ class Run:
             last = self.state("done", done, steps[-1])
             yield replace(last, evidence=self._evidence(steps[-1], spread_mm, recent))
 
-    def pictures(self, stage: StageSettings) -> tuple[Pictures, Similarity]:
+    def look(self, stage: StageSettings) -> Look:
         """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""
         self.scene.gather(stage.splats)
         pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
-        return pictures, similarity_by_name(self.settings.similarity, pictures.images, self.settings.image)
+        similarity = similarity_by_name(self.settings.similarity, pictures.images, self.settings.image)
+        margin_px = MARGIN_MM / stage.pixel_mm
+        silhouettes, decomposition = detected_terms(
+            self.seeds, self.levels, self.views, pictures, stage.pixel_mm, margin_px, self.settings
+        )
+        return Look(stage, pictures, similarity, margin_px, silhouettes, decomposition)
 
     def objective(
-        self,
-        stage: StageSettings,
-        pictures: Pictures,
-        similarity: Similarity,
-        parameters: Parameters,
-        cameras: Cameras | None = None,
+        self, look: Look, parameters: Parameters, cameras: Cameras | None = None
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Terms (starts, vertebrae), whose sum is minimised, and the likeness (starts, vertebrae, views)."""
         options = self.settings.fit
-        detectors = cameras.applied(pictures.detectors) if cameras else pictures.detectors
-        drawn = self.scene.pictures(parameters, detectors, self.settings.renderer)
-        likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
+        drawn = self.drawn(look, parameters, cameras)
+        likeness = image_term(look.similarity, drawn, look.pictures.valid, look.margin_px)
         terms = {
             "image": 1.0 - likeness.mean(-1),
             **prior_terms(parameters, self.prior, options),
-            "column": stage.column * options.column_weight * self.column(parameters),
-            "landmarks": self.landmarks(self.scene, parameters, options.landmark_weight),
+            "column": look.stage.column * options.column_weight * self.column(parameters),
+            "landmarks": self.landmarks(parameters, options.landmark_weight),
+            "silhouette": look.silhouettes(drawn, options.silhouette_weight),
+            "decomposition": look.decomposition(drawn, options.decomposition_weight),
         }
         if cameras:
             share = self.settings.refinement.weight / len(self.levels)
             terms["cameras"] = (share * cameras.cost()).expand_as(terms["image"])
         return terms, likeness
 
+    def drawn(self, look: Look, parameters: Parameters, cameras: Cameras | None = None) -> Tensor:
+        """(starts, vertebrae, views, height, width) each vertebra's own picture."""
+        detectors = look.pictures.detectors
+        detectors = cameras.applied(detectors) if cameras else detectors
+        return self.scene.pictures(parameters, detectors, self.settings.renderer)
+
     def steps(self, stage: StageSettings, parameters: Parameters, cameras: Cameras | None = None) -> Iterator[Step]:
         """The steps of one stage, from given starts; ends early when nothing is gained any more. ``cameras``, where
         there are any, move with the vertebrae."""
-        pictures, similarity = self.pictures(stage)
+        self.seen = look = self.look(stage)
         parameters = parameters.rebased()
         optimiser, schedule = _optimiser(parameters, stage, self.settings, cameras)
         course: list[Tensor] = []
         for _ in range(stage.steps):
             optimiser.zero_grad()
-            terms, likeness = self.objective(stage, pictures, similarity, parameters, cameras)
+            terms, likeness = self.objective(look, parameters, cameras)
             total = torch.stack(list(terms.values())).sum(0)
             total.sum().backward()
             _keep_numbers(parameters, stage.rank)
@@ -167,6 +182,8 @@ class Run:
 
     def _evidence(self, step: Step, spread_mm: np.ndarray, recent: list) -> dict[str, Evidence]:
         best = step.scores.argmin(0)
+        with torch.no_grad():
+            overlap = self.seen.silhouettes.overlap(self.drawn(self.seen, step.parameters))
         evidence = {}
         for place, column in enumerate(self.wanted):
             level = self.levels[column]
@@ -179,6 +196,7 @@ class Run:
                 {view.name: float(value) for view, value in zip(self.views, seen, strict=True)},
                 float(spread_mm[column]),
                 float(np.linalg.norm(last - first, axis=1).mean()),
+                {v.name: float(value) for v, value in zip(self.views, overlap[best[column], column], strict=True)},
             )
         return evidence
 
@@ -196,36 +214,16 @@ def _spread_mm(scene: Scene, step: Step) -> np.ndarray:
     return result
 
 
-def _prior(nominal: Parameters, asked: Sequence[bool]) -> Prior:
-    """Clicks are good to some mm; an unasked neighbour's place is a guess."""
-    known = torch.as_tensor(list(asked), device=nominal.translation_mm.device)
-    return Prior(
-        nominal.translation_mm[0],
-        nominal.base_rotation[0],
-        torch.where(known, 3.0, 6.0),
-        torch.where(known, math.radians(8.0), math.radians(12.0)),
-        (0.08, 0.03),
-    )
+@dataclass(frozen=True)
+class Look:
+    """One stage's pictures and what is compared on them."""
 
-
-def spread(nominal: Parameters, count: int, settings: Settings) -> Parameters:
-    """The nominal start and ``count - 1`` others around it, independent for every vertebra, in opposite pairs."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    vertebrae = nominal.log_scale.shape[1]
-    draws = torch.randn(((count + 1) // 2, vertebrae, 7), generator=generator).to(nominal.log_scale)
-    draws = torch.cat([torch.zeros_like(draws[:1]), torch.stack([draws, -draws], dim=1).flatten(0, 1)])[:count]
-    options = settings.fit
-    own = draws[..., :3] * torch.as_tensor(options.start_translation_mm).to(draws)
-    turn = draws[..., 3:6] * torch.as_tensor(options.start_rotation_deg).to(draws).deg2rad()
-    base = nominal.base_rotation.expand(count, -1, -1, -1)
-    return Parameters(
-        base.clone(),
-        (base @ turn[..., None])[..., 0],
-        nominal.translation_mm + (base @ own[..., None])[..., 0],
-        nominal.log_scale + options.start_log_scale * draws[..., 6],
-        nominal.coefficients.repeat(count, 1, 1),
-        nominal.presence.repeat(count, 1),
-    ).rebased()
+    stage: StageSettings
+    pictures: Pictures
+    similarity: Similarity
+    margin_px: float
+    silhouettes: SilhouetteTerm
+    decomposition: DecompositionTerm
 
 
 @dataclass(frozen=True)

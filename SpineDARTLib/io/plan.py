@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class SavedPlan:
     settings: Mapping[str, Any]
     plans: tuple[Plan, ...]
     folder: Path
+    not_started: Mapping[str, str] = field(default_factory=dict)
+    """Level to the sentence that says why it, though seen or asked for, was not fitted."""
 
 
 def check_writable(folder: Path | str) -> None:
@@ -138,6 +140,8 @@ def _write_vertebra(folder: Path, plan: Plan) -> dict[str, Any]:
         "level": level,
         "status": fitted.status,
         "status_reason": fitted.reason,
+        "start_from": plan.start or None,
+        "level_note": plan.level_note or None,
         "pose": vertebra and vertebra.pose,
         "scale": vertebra and vertebra.scale,
         "coefficients": vertebra and vertebra.coefficients,
@@ -178,7 +182,10 @@ def read_plan(path: Path | str) -> SavedPlan:
     )
     settings = root.optional("settings")
     version = root.child("version").text()
-    return SavedPlan(root.child("case_id").text(), version, settings.members() if settings else {}, plans, file.parent)
+    kept = settings.members() if settings else {}
+    lost = root.optional("not_started")
+    reasons = {level: one.text() for level, one in lost.named().items()} if lost else {}
+    return SavedPlan(root.child("case_id").text(), version, kept, plans, file.parent, reasons)
 
 
 def _read_refinement(entry: Field) -> Refinement:
@@ -235,7 +242,9 @@ def _read_vertebra(entry: Field, history: Mapping[str, Mapping[str, np.ndarray]]
     ovals = {side: rim.numbers(len(rim.items()), 3) for side, rim in rims.named().items()} if rims else {}
     chosen, options = (_read_options(entry.optional(key)) for key in ("cannulas", "options"))
     cannulas, safety = tuple(one.cannula for one in chosen), tuple(one.safety for one in chosen)
-    return Plan(fitted, vertices, faces, points, cannulas, safety, ovals, options)
+    # "start" is the vertebra that the fit began with.
+    start_from, note = (one.text() if (one := entry.optional(key)) else "" for key in ("start_from", "level_note"))
+    return Plan(fitted, vertices, faces, points, cannulas, safety, ovals, options, start=start_from, level_note=note)
 
 
 def _read_options(entry: Field | None) -> tuple[Option, ...]:

@@ -42,15 +42,22 @@ def _value(now: Any, kind: Any, change: Field) -> Any:
     if isinstance(now, bool):
         return change.value if isinstance(change.value, bool) else change.fail("true or false")
     if isinstance(now, int):
-        return change.index()
+        return _whole(change)
     if isinstance(now, tuple):
         several = bool(now) and is_dataclass(now[0])
         return _several(now, change) if several else tuple(float(number) for number in change.numbers(len(now)))
     if isinstance(now, float) or float in get_args(kind):
         return change.number()
-    if isinstance(now, str):
+    if isinstance(now, str) or str in get_args(kind):
         return change.text()
     raise InputError(change.where, change.path, change.value, f"nothing: {kind} cannot be given here")
+
+
+def _whole(change: Field) -> int:
+    """A whole number of either sign: levels are moved towards the head, too."""
+    if isinstance(change.value, bool) or not isinstance(change.value, int):
+        change.fail("a whole number")
+    return change.value
 
 
 def _several(now: tuple[Any, ...], change: Field) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What a user can do with the case: X-rays, clicks, fits."""
+"""What a user can do with the case: X-rays and fits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ..atlas.model import ShapeModel
 from ..resources import resource_folder
-from . import casing, locating, marking
+from . import casing
 from .events import Events
 from .loading import Loaded
 from .state import PanelState, Refusal
-from .steps import NO_DETECTOR
 
 
 class CaseEvents(Events):
@@ -71,50 +70,6 @@ class CaseEvents(Events):
         self._forget_case()
         self._become(self._with_kept(PanelState()))
 
-    # Locate
-
-    def find(self) -> None:
-        """Find the vertebrae; there is no detector yet."""
-        self._refuse(NO_DETECTOR)
-
-    def start_clicking(self, level: str = "") -> None:
-        """Take clicks in the views, for a level."""
-        self._do(lambda: locating.with_clicking(locating.with_level(self.state, level or self.state.level), True))
-
-    def stop_clicking(self) -> None:
-        self._do(lambda: locating.with_clicking(self.state, False))
-
-    def choose_level(self, level: str) -> None:
-        """That the next click is for."""
-        self._do(lambda: locating.with_level(self.state, level))
-
-    def click(self, view: str, u: float, v: float, level: str = "") -> None:
-        """The centre of a vertebra's body in one view, pixel (u, v), of the chosen level when none is named; while
-        points are marked, or where a point's number is named, that point."""
-        if level in self.state.marking.points or (self.state.marking.next and not level):
-            self._do(lambda: marking.marked(self.state, view, u, v, level))
-        elif self.state.clicking and not level:
-            self._do(lambda: locating.clicked_on(self.state, view, u, v))
-        else:
-            self._do(lambda: locating.clicked(self.state, view, u, v, level))
-
-    def undo_click(self) -> None:
-        """Take the last click, or the last removing of a level, back."""
-
-        self._do(lambda: locating.click_undone(self.state))
-
-    def hover(self, view: str, u: float, v: float) -> None:
-        """Where the pointer is, while clicking: the other views show the line on which it lies there."""
-        if self.state.clicking and not self.state.marking.next:  # while that line is what is sought, it would mislead
-            self._become(replace(self.state, epipolar_px=locating.epipolar_lines(self.state, view, u, v)))
-
-    def remove_level(self, level: str) -> None:
-        self._do(lambda: locating.without_level(self.state, level))
-
-    def shift_levels(self, by: int) -> None:
-        """All clicks one level lower (+1) or higher (-1); shifting back brings back what was fitted."""
-        self._do(lambda: self._shifted(by))
-
     # Fit
 
     def fit(self, levels: Sequence[str] | None = None) -> None:
@@ -150,21 +105,12 @@ class CaseEvents(Events):
         self._case_number += 1
         self._restoring = None
         self._fitting.forget()
-        self._by_shift, self._shift = {}, 0
+        self._finding.drop()
+        self._by_shift = {}
 
     def _with_kept(self, state: PanelState) -> PanelState:
         """What belongs to the user and not to the case."""
         now = self.state
         return replace(
-            state, rater=now.rater, gauge=now.gauge, settings=now.settings, detector_available=now.detector_available
+            state, rater=now.rater, gauge=now.gauge, settings=now.settings, detector_lacks=now.detector_lacks
         )
-
-    def _shifted(self, by: int) -> PanelState:
-        shifted = locating.shifted(self.state, by)
-        self._fitting.drop()
-        settled = {level: job for level, job in self.state.jobs.items() if not job.open}
-        self._by_shift[self._shift] = replace(self.state, jobs=settled)
-        self._shift += by
-        was = self._by_shift.get(self._shift, PanelState())
-        names = ("jobs", "fits", "plans", "review", "options", "selected")
-        return replace(shifted, **{name: getattr(was, name) for name in names}, live_mm={}, dragged=None)

@@ -146,7 +146,7 @@ def without_view(state: PanelState, name: str) -> PanelState:
     }
     xrays = tuple(one for one in state.xrays if one.name != name)
     case = replace(state.case, views=views, folder=None) if state.case else None
-    state = replace(state, xrays=xrays, case=case, seeds=seeds, earlier_clicks=(), case_folder=None)
+    state = replace(state, xrays=xrays, case=case, seeds=seeds, earlier_clicks=(), later_clicks=(), case_folder=None)
     points = {number: {view: click for view, click in clicks.items() if view != name}
               for number, clicks in state.marking.points.items()}  # fmt: skip
     state = replace(state, marking=Marking({number: clicks for number, clicks in points.items() if clicks}))

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from ..errors import InputError
 from ..review.session import Clock
 from .background import Background
+from .finding import NO_DETECTOR, Finding
 from .fitting import Fitting
 from .state import PanelState, Refusal
 from .words import plain_words
-from .worker_client import WorkerClient
+from .worker_client import Message, WorkerClient
 
 T = TypeVar("T")
 
@@ -40,10 +41,11 @@ class Events:
         self._case_number = 0
         self._restoring: dict[str, Any] | None = None
         self._fitting = Fitting(lambda: self.state, self._become, client, self._background, work)
+        self._finding = Finding(lambda: self.state, self._become, client, self._background, work, now)
+        client.on_message = self._hear
         self._clock = Clock(now())
         self._reports = 0
         self._by_shift: dict[int, PanelState] = {}
-        self._shift = 0
 
     def listen(self, listener: Listener) -> None:
         """Tell it of every new state, and of the names of the fields of ``PanelState`` that differ."""
@@ -54,6 +56,7 @@ class Events:
         self._client.tick()
         self._background.poll()
         self._fitting.tick()
+        self._finding.tick()
 
     def close(self) -> None:
         """The window goes: no process and no listener is left."""
@@ -83,6 +86,15 @@ class Events:
                     listener(*news)
         finally:
             self._telling = False
+
+    def _hear(self, message: Message) -> None:
+        """What the worker says, to whom it concerns."""
+        if message["event"] == "hello":
+            lacks = str(message.get("detector", NO_DETECTOR))
+            if lacks != self.state.detector_lacks:
+                self._become(replace(self.state, detector_lacks=lacks))
+        elif not self._finding.hear(message):
+            self._fitting.hear(message)
 
     def _do(self, event: Callable[[], PanelState]) -> bool:
         """Become what an event gives, or say why it cannot be; whether it went well. An old complaint is gone then."""

@@ -17,11 +17,11 @@ from ..io.settings import changed
 from ..types import Case, Plan
 from . import jobs as outcome
 from .background import Background
-from .lacking import what_fit_lacks
+from .lacking import NOTHING_LOCATED, what_fit_lacks
 from .loading import Loaded, Loader
-from .locating import what_seed_lacks
+from .locating import located, proposals, what_seed_lacks
 from .measuring import Ready
-from .packing import case_with_seeds, merged
+from .packing import case_to_fit, merged, settings_of_found
 from .reviewing import with_plans
 from .state import Job, PanelState, Refusal
 from .words import plain_words, seconds_words
@@ -51,16 +51,15 @@ class Fitting:
         self._loader = Loader()
         self._ready: dict[int, Ready] = {}
         self._number = 0
-        client.on_message = self._take
 
     def warm(self) -> None:
         """Start the worker and load the atlas, before anybody waits for them."""
         self._client.hello()
-        levels = tuple(self._state().seeds) or (self._state().level,)
+        levels = tuple(located(self._state())) or (self._state().level,)
         self._background.submit(lambda: [self._loader.model(level) for level in levels], lambda _: None, lambda _: None)
 
     def fit(self, levels: Sequence[str] = (), settings: Mapping[str, object] | None = None) -> None:
-        """Fit these levels, or all that were clicked.
+        """Fit these levels, or all that are clicked or found.
 
         Raises:
             Refusal: the case or every level lacks something.
@@ -68,10 +67,10 @@ class Fitting:
         """
         state = self._state()
         lack = what_fit_lacks(state)
-        wanted = tuple(levels) or tuple(state.seeds)
+        wanted = tuple(levels) or tuple(located(state))
         if lack or not wanted:
-            raise Refusal(lack or "No vertebra is located yet. Click the centre of each in every view.")
-        changes = merged({"plan": {"gauge": state.gauge}}, state.settings, settings or {})
+            raise Refusal(lack or NOTHING_LOCATED)
+        changes = merged({"plan": {"gauge": state.gauge}}, settings_of_found(state), state.settings, settings or {})
         changed(Settings(), Field(Path("settings"), "", changes))
         busy = {level for job in self._open.values() for level in job.levels if changes == self._asked[job.number]}
         reasons = {level: what_seed_lacks(state, level) for level in wanted if level not in busy}
@@ -82,12 +81,11 @@ class Fitting:
         if good:
             job = self._new(good, "waiting", "waiting")
             self._open[job.number], self._asked[job.number] = job, changes
-            self._write(job, case_with_seeds(state, good), state.case_folder)
+            self._write(job, case_to_fit(state, good), None if proposals(state) else state.case_folder)
         words = [f"{level} was {job.words}" for level, job in failed.items()]
         words += [f"{', '.join(sorted(busy & set(wanted)))} is being fitted already."] * bool(busy & set(wanted))
         words += [f"Fitting {', '.join(good)}."] * bool(good)
-        jobs = self._with_jobs(failed)
-        self._become(replace(state, jobs=jobs, message=" ".join(words), attention=bool(failed)))
+        self._become(replace(state, jobs=self._with_jobs(failed), message=" ".join(words), attention=bool(failed)))
 
     def cancel(self, levels: Sequence[str] = ()) -> None:
         """Stop all that waits or runs, or the fits of these levels; nothing half-done is left."""
@@ -211,8 +209,8 @@ class Fitting:
         self._change(replace(job, words="waiting" if self._client.jobs else "starting"))
         self._client.plan(number, self._cases[number], self.work / f"fit-{number}", job.levels, self._asked[number])
 
-    def _take(self, message: Message) -> None:
-        """What the worker says, as it says it: a state is only remembered until the next tick."""
+    def hear(self, message: Message) -> None:
+        """What the worker says of a fit, as it says it: a state is only remembered until the next tick."""
         number, event = message.get("id"), message["event"]
         if number not in self._open:
             if number is None:  # the process died while nothing was asked of it
@@ -249,7 +247,9 @@ class Fitting:
     def _progress(self, job: Job, message: Message) -> None:
         """A state of the fit: how far it is, and where the vertebrae are."""
         live = {
-            one["level"]: points for one in message["vertebrae"] if (points := self._loader.points_mm(one)) is not None
+            one["level"]: points
+            for one in message.get("vertebrae", ())
+            if (points := self._loader.points_mm(one)) is not None
         }
         self._change(outcome.progressed(job, message), live)
 

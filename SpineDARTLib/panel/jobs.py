@@ -25,7 +25,9 @@ INSIDE = "The fitting process failed inside ({}). Fit again; if that fails too, 
 
 
 def progressed(job: Job, message: Message) -> Job:
-    """A job after one more of the worker's "state" messages."""
+    """A job after one more of the worker's "state" messages; before the fit these name the view that is looked at."""
+    if "vertebrae" not in message:
+        return replace(job, state="running", words=f"looking at {message['stage']}")
     share = message["step"] / max(message["total_steps"], 1)
     seconds = float(message["seconds"])
     left = seconds * (1 - share) / share if share >= SOON else float("nan")

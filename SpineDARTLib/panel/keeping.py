@@ -16,7 +16,9 @@ from ..review.files import read_review, read_session, review_to_text, session_to
 from ..types import LEVELS, SIDES, Case, Seed, View
 from .acquired import form_of
 from .casing import of_views
+from .keeping_found import kept_found, read_found
 from .lacking import sharing
+from .locating import found_in
 from .packing import unpacked
 from .posing import NEW_ID, PICTURE
 from .state import Marking, PanelState, XRay
@@ -48,6 +50,8 @@ def to_document(state: PanelState) -> dict[str, Any]:
         "one_frame": sharing(state)[0] is True,
         "points": {number: plain(clicks) for number, clicks in state.marking.points.items()},
         "seeds": {level: plain(seed.clicks_px) for level, seed in state.seeds.items()},
+        "found": kept_found(found_in(state)),
+        "shift": state.shift,
         "level": state.level,
         "gauge": state.gauge,
         "rater": state.rater,
@@ -82,6 +86,8 @@ def from_document(document: Mapping[str, Any], views: Sequence[View], where: Pat
         state,
         xrays=xrays,
         marking=Marking(_points(root.optional("points"))),
+        found=read_found(root.optional("found"), state.case.views if state.case else ()),
+        shift=_whole(root.optional("shift")),
         level=root.child("level").text(LEVELS),
         gauge=root.child("gauge").index(),
         rater=str(root.members().get("rater") or ""),
@@ -158,6 +164,10 @@ def _seeds(entry: Field) -> list[Seed]:
         points = {view: click.numbers(2) for view, click in clicks.named().items()}
         seeds.append(Seed(level, {view: (float(u), float(v)) for view, (u, v) in points.items()}))
     return seeds
+
+
+def _whole(entry: Field | None) -> int:
+    return int(entry.number()) if entry else 0
 
 
 def _key(entry: Field) -> tuple[str, str]:

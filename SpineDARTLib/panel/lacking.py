@@ -27,6 +27,8 @@ QUESTIONS = {
 }
 """By ``XRay.question``."""
 
+BLIND = "Not during a grading session."
+NOTHING_LOCATED = "No vertebra is located yet. Find the vertebrae, or click the centre of each in every view."
 APART = "If you know better, press Use these numbers in a C-arm form."
 UNDECIDED = "Say in step 1 that neither patient nor C-arm moved in between, or recover their position from points."
 CONTRADICTED = "The pictures contradict the geometry: check Mirror and the signs of the angles, or recover from points."

@@ -1,4 +1,7 @@
-"""Where the vertebrae are: clicks on their centres, view by view, and which level each is."""
+"""Where the vertebrae are: clicks on their centres, view by view, what the detector proposes, and which level each is.
+
+A click is a person's and stays; a proposal stands where there is no click, and goes when the X-rays change.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ from itertools import combinations
 
 import numpy as np
 
-from ..geometry.camera import project_with_depth, rays
-from ..types import LEVELS, Seed, View
+from ..geometry.camera import rays
+from ..types import LEVELS, Seed
+from .epipolar import epipolar_lines
+from .found import Earlier, Found, Proposal, moved_level
 from .lacking import what_case_lacks
 from .posing import xray_of
 from .state import PanelState, Refusal
+
+MOST_EARLIER = 100
+"""Things that can be taken back."""
 
 APART_PX = 40.0
 """Rays of two clicks that miss each other by more give no start (``fit.initialise``: eight deviations of 5 px)."""
@@ -22,6 +30,33 @@ PARALLEL = 0.1
 
 PASSING_MM = 12.0
 """Rays that pass each other by more are perhaps not on one vertebra: less than half of the 27 mm from T9 to T10."""
+
+
+def found_in(state: PanelState) -> Found | None:
+    """What the detector found in the X-rays as they are; None where they are other ones, or nobody has looked."""
+    views = state.case.views if state.case else ()
+    return state.found if state.found is not None and state.found.of_views(views) else None
+
+
+def proposals(state: PanelState) -> Mapping[str, Proposal]:
+    """Level to what the detector proposes in the X-rays as they are."""
+    found = found_in(state)
+    return found.proposals if found else {}
+
+
+def seed_of(state: PanelState, level: str) -> Seed:
+    """What a fit of a level begins from: clicks, and the proposed places in the views without any."""
+    seed, one = state.seeds.get(level, Seed(level)), proposals(state).get(level)
+    if one is None:
+        return seed
+    both = {**one.places_px, **seed.clicks_px}
+    return replace(seed, clicks_px={name: both[name] for name in state.view_names if name in both})
+
+
+def located(state: PanelState) -> dict[str, Seed]:
+    """Level to ``seed_of`` it, of all that are clicked or found, head to foot."""
+    levels = sorted({*state.seeds, *proposals(state)}, key=LEVELS.index)
+    return {level: seed_of(state, level) for level in levels}
 
 
 def clicked(state: PanelState, view: str, u: float, v: float, level: str = "") -> PanelState:
@@ -45,11 +80,12 @@ def clicked(state: PanelState, view: str, u: float, v: float, level: str = "") -
     seed = replace(seed, clicks_px={**seed.clicks_px, view: (float(u), float(v))})
     seeds = {**state.seeds, level: seed}
     seeds = {name: seeds[name] for name in sorted(seeds, key=LEVELS.index)}
-    state = _with_seeds(state, seeds, epipolar_lines(state, view, u, v))
-    state = replace(state, level=level)
+    state = replace(with_earlier(state), seeds=seeds, epipolar_px=epipolar_lines(state, view, u, v), level=level)
     passing = passing_words(state, level)
-    words = what_seed_lacks(state, level) or passing or f"{level} is clicked in {' and '.join(seed.clicks_px)}."
-    return replace(state, message=words, attention=bool(passing))
+    as_found = [name for name in seed_of(state, level).clicks_px if name not in seed.clicks_px]
+    kept = f"; {' and '.join(as_found)} as found" if as_found else ""
+    done = f"{level} is clicked in {' and '.join(seed.clicks_px)}{kept}."
+    return replace(state, message=what_seed_lacks(state, level) or passing or done, attention=bool(passing))
 
 
 def clicked_on(state: PanelState, view: str, u: float, v: float) -> PanelState:
@@ -60,8 +96,9 @@ def clicked_on(state: PanelState, view: str, u: float, v: float) -> PanelState:
     """
     before, level = what_seed_lacks(state, state.level), state.level
     state = clicked(state, view, u, v)
-    free = [one for one in LEVELS[LEVELS.index(level) + 1 :] if one not in state.seeds]
-    missing = [name for name in state.view_names if name not in state.seeds[level].clicks_px]
+    there = located(state)
+    free = [one for one in LEVELS[LEVELS.index(level) + 1 :] if one not in there]
+    missing = [name for name in state.view_names if name not in there[level].clicks_px]
     if not before or missing or state.attention or not free:
         return state
     return replace(state, level=free[0], message=f"{state.message} Next: {free[0]}, or choose another level.")
@@ -69,7 +106,7 @@ def clicked_on(state: PanelState, view: str, u: float, v: float) -> PanelState:
 
 def what_seed_lacks(state: PanelState, level: str) -> str:
     """Why a level cannot be fitted, with the next thing to do, or ""."""
-    seed = state.seeds.get(level, Seed(level))
+    seed = seed_of(state, level)
     names = [name for name in state.view_names if name in seed.clicks_px]
     missing = [name for name in state.view_names if name not in names]
     if len(names) < 2:
@@ -85,6 +122,11 @@ def what_seed_lacks(state: PanelState, level: str) -> str:
     return ""
 
 
+def clicked_alone(state: PanelState) -> tuple[str, ...]:
+    """Levels that are clicked in one view and found in no other: the detector may know them there."""
+    return tuple(level for level, seed in located(state).items() if len(seed.clicks_px) == 1)
+
+
 def passing_words(state: PanelState, level: str) -> str:
     """That a level's clicks may not be on one vertebra, though they can be fitted; "" where they are near enough."""
     gap = passing(state, level)[0]
@@ -95,7 +137,7 @@ def passing_words(state: PanelState, level: str) -> str:
 
 def passing(state: PanelState, level: str) -> tuple[float, float]:
     """How far the rays of a level's clicks pass each other, mm, and how far off that puts each click, pixels."""
-    clicks = state.seeds.get(level, Seed(level)).clicks_px
+    clicks = seed_of(state, level).clicks_px if level in state.seeds else {}  # the detector has weighed its own
     views = [view for view in (state.case.views if state.case else ()) if view.name in clicks]
     lines = [rays(np.array([clicks[view.name]], dtype=np.float64), view) for view in views]
     gap_mm = apart_px = 0.0
@@ -115,42 +157,104 @@ def passing(state: PanelState, level: str) -> tuple[float, float]:
 
 
 def without_level(state: PanelState, level: str) -> PanelState:
-    """Without a level's clicks."""
-    if level not in state.seeds:
+    """Without a level's clicks, and without what was found of it."""
+    found = found_in(state)
+    if level not in located(state):
         raise Refusal(f"{level} has no clicks to take away.")
     seeds = {name: seed for name, seed in state.seeds.items() if name != level}
-    return replace(_with_seeds(state, seeds), message=f"The clicks on {level} are gone.")
+    if found is not None:
+        left = {name: one for name, one in found.proposals.items() if name != level}
+        found = replace(found, proposals=left)
+    words = f"The clicks on {level} are gone." if level in state.seeds else f"{level} is left out."
+    return replace(with_earlier(state), seeds=seeds, found=found, epipolar_px={}, message=words, attention=False)
+
+
+def with_found(state: PanelState, found: Found, only: tuple[str, ...] = ()) -> PanelState:
+    """With what was found; clicks stay, each in its own view.
+
+    Args:
+        only: levels of which a click was to be completed: nothing else changes, and there is nothing to take back.
+    """
+    before = found_in(state)
+    if not only or before is None:
+        there = {**state.seeds, **found.proposals}
+        level = state.level if state.level in there else next(iter(there), state.level)
+        return replace(with_earlier(state), found=found, level=level, attention=not found.proposals)
+    fresh = {level: found.proposals[level] for level in only if level in found.proposals}
+    together = {**before.proposals, **fresh}
+    reasons = {level: words for level, words in {**before.reasons, **found.reasons}.items() if level not in together}
+    proposals = {level: together[level] for level in sorted(together, key=LEVELS.index)}
+    return replace(state, found=replace(before, proposals=proposals, reasons=reasons))
 
 
 def click_undone(state: PanelState) -> PanelState:
-    """With the last click, or the last removing of a level, taken back.
+    """With the last click, shift or find, or the last removing of a level, taken back.
 
     Raises:
         Refusal: there is none.
     """
     if not state.earlier_clicks:
         raise Refusal("There is no click to take back.")
-    *earlier, (seeds, level) = state.earlier_clicks
-    words = f"The last click is taken back. Click {level} again, or choose another level."
-    state = replace(_with_seeds(state, seeds), level=level, earlier_clicks=tuple(earlier))
-    return replace(state, message=words, attention=False)
+    *left, before = state.earlier_clicks
+    words = f"The last click is taken back. Click {before.level} again, or choose another level."
+    if before.shift != state.shift:
+        words = "The levels are named as they were before."
+    elif before.found is not state.found:
+        words = "What was found or left out last is taken back."
+    state = replace(_gone_to(state, before), earlier_clicks=tuple(left), later_clicks=(*state.later_clicks, now(state)))
+    return replace(state, message=words)
+
+
+def click_redone(state: PanelState) -> PanelState:
+    """With what was taken back last done again.
+
+    Raises:
+        Refusal: there is nothing.
+    """
+    if not state.later_clicks:
+        raise Refusal("There is no click to do again.")
+    *left, after = state.later_clicks
+    state = replace(
+        _gone_to(state, after), earlier_clicks=(*state.earlier_clicks, now(state)), later_clicks=tuple(left)
+    )
+    return replace(state, message="Done again.")
 
 
 def shifted(state: PanelState, by: int) -> PanelState:
-    """With all clicks called one level (or more) lower, or higher where ``by`` is negative.
+    """With all clicks and proposals called one level (or more) lower, or higher where ``by`` is negative.
 
     Raises:
         Refusal: nothing to shift, or no such level.
     """
-    if not state.seeds:
-        raise Refusal("There are no levels to shift. Click a vertebra first.")
-    places = [LEVELS.index(level) + by for level in state.seeds]
-    if min(places) < 0 or max(places) >= len(LEVELS):
-        raise Refusal(f"The levels cannot be shifted: they would leave {LEVELS[0]} to {LEVELS[-1]}.")
-    names = {level: LEVELS[place] for level, place in zip(state.seeds, places, strict=True)}
+    lack = what_shift_lacks(state, by)
+    if lack:
+        raise Refusal(lack)
+    names = {level: moved_level(level, by) for level in located(state)}
     seeds = {names[level]: replace(seed, level=names[level]) for level, seed in state.seeds.items()}
-    words = f"Levels are now {', '.join(seeds)}. Fit them again: each level has its own shape."
-    return replace(state, seeds=seeds, level=names.get(state.level, next(iter(seeds))), case_folder=None, message=words)
+    found = found_in(state)
+    words = f"Levels are now {', '.join(names.values())}. Fit them again: each level has its own shape."
+    return replace(
+        with_earlier(state),
+        seeds=seeds,
+        found=found.shifted(by) if found else None,
+        shift=state.shift + by,
+        level=names.get(state.level, next(iter(names.values()))),
+        epipolar_px={},
+        message=words,
+        attention=False,
+    )
+
+
+def what_shift_lacks(state: PanelState, by: int) -> str:
+    """Why the levels cannot be shifted so far, or ""."""
+    levels = list(located(state))
+    if not levels:
+        return "There are no levels to shift. Find or click a vertebra first."
+    outside = [level for level in levels if not moved_level(level, by)]
+    if not outside:
+        return ""
+    end, word = (LEVELS[0], "highest") if by < 0 else (LEVELS[-1], "lowest")
+    return f"The levels cannot be shifted: they would leave {LEVELS[0]} to {LEVELS[-1]}. {end} is the {word}."
 
 
 def with_level(state: PanelState, level: str) -> PanelState:
@@ -172,55 +276,20 @@ def with_clicking(state: PanelState, on: bool) -> PanelState:
     return replace(state, clicking=on, marking=marking, epipolar_px={}, message=words, attention=False)
 
 
-def epipolar_lines(state: PanelState, view: str, u: float, v: float) -> dict[str, np.ndarray]:
-    """View name to (2, 2) u, v: where in the other views a point of this one can be, clipped to the picture."""
-    views = {one.name: one for one in (state.case.views if state.case else ())}
-    if view not in views:
-        return {}
-    lines = {name: epipolar_line(views[view], (u, v), other) for name, other in views.items() if name != view}
-    return {name: line for name, line in lines.items() if line is not None}
+def with_earlier(state: PanelState) -> PanelState:
+    """With what is located now remembered; the case's folder does not hold any more what comes next."""
+    earlier = (*state.earlier_clicks[-MOST_EARLIER:], now(state))
+    return replace(state, earlier_clicks=earlier, later_clicks=(), case_folder=None)
 
 
-def epipolar_line(of: View, pixel: tuple[float, float], other: View) -> np.ndarray | None:
-    """The line in another view on which a pixel's point lies.
-
-    Args:
-        of: the view that was clicked.
-        pixel: (u, v) in it.
-        other: the view to draw in.
-
-    Returns:
-        (2, 2) u, v of its two ends within the picture, None where it misses it.
-    """
-    source, directions = rays(np.array([pixel], dtype=np.float64), of)
-    # The whole way from near the source to the detector, as far as it lies before the other source.
-    steps = np.linspace(0.05, 1.0, 200)[:, None] * of.source_to_detector_mm
-    pixels, depth = project_with_depth(source + steps * directions, other)
-    seen = pixels[depth > 1.0]
-    return _clipped(seen[0], seen[-1], other.image.shape) if len(seen) > 1 else None
+def now(state: PanelState) -> Earlier:
+    """What is located now, to go back to."""
+    return Earlier(state.seeds, state.level, state.found, state.shift)
 
 
-def _with_seeds(
-    state: PanelState, seeds: Mapping[str, Seed], epipolar_px: Mapping[str, np.ndarray] | None = None
-) -> PanelState:
-    """With other clicks; the case's folder does not hold them any more."""
-    earlier = (*state.earlier_clicks, (state.seeds, state.level))
-    return replace(state, seeds=seeds, earlier_clicks=earlier, epipolar_px=epipolar_px or {}, case_folder=None)
-
-
-def _clipped(start: np.ndarray, end: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
-    """The part of a segment within a picture (Liang and Barsky 1984)."""
-    size = np.array([shape[1] - 1, shape[0] - 1], dtype=np.float64)
-    along = end - start
-    low, high = 0.0, 1.0
-    for axis in (0, 1):
-        if abs(along[axis]) < 1e-9:
-            if not 0 <= start[axis] <= size[axis]:
-                return None
-            continue
-        near, far = sorted((-start[axis] / along[axis], (size[axis] - start[axis]) / along[axis]))
-        low, high = max(low, near), min(high, far)
-    return np.stack([start + low * along, start + high * along]) if low < high else None
+def _gone_to(state: PanelState, there: Earlier) -> PanelState:
+    state = replace(state, seeds=there.seeds, level=there.level, found=there.found, shift=there.shift)
+    return replace(state, epipolar_px={}, case_folder=None, attention=False)
 
 
 def _checked(level: str) -> str:

@@ -6,14 +6,15 @@ import base64
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..io.plan import OVERLAY
-from ..types import Case
+from ..types import Case, Seed
+from .locating import found_in, located, proposals, what_seed_lacks
 from .state import PanelState
 
 RESIDUALS = "inspect"
@@ -30,12 +31,28 @@ def merged(*settings: Mapping[str, object]) -> dict[str, Any]:
     return together
 
 
-def case_with_seeds(state: PanelState, levels: Sequence[str] = ()) -> Case:
-    """The case with the clicks as they are now, of these levels only if any are named; a lone click is left out."""
+def settings_of_found(state: PanelState) -> dict[str, Any]:
+    """Settings by which a fit's own look at the X-rays gives every vertebra the name that it has here."""
+    found = found_in(state)
+    return {"detector": {"shift": found.shift}} if found else {}
+
+
+def case_with_seeds(state: PanelState, levels: Collection[str] = ()) -> Case:
+    """The case with all that is clicked, as it is now, and with what is found, without clicks: a fit looks for that
+    anew. A lone click is left out; of these levels only if any are named."""
     assert state.case is not None
-    kept = [seed for level, seed in state.seeds.items() if not levels or level in levels]
-    clicks = [seed if len(seed.clicks_px) > 1 else replace(seed, clicks_px={}) for seed in kept]
-    return replace(state.case, seeds=tuple(clicks))
+    clicks = {level: seed.clicks_px if level in state.seeds else {} for level, seed in located(state).items()
+              if not levels or level in levels}  # fmt: skip
+    seeds = tuple(Seed(level, places if len(places) > 1 else {}) for level, places in clicks.items())
+    return replace(state.case, seeds=seeds)
+
+
+def case_to_fit(state: PanelState, levels: Collection[str]) -> Case:
+    """The case that a fit of these levels reads. Where vertebrae are found, all the others are in it as well: what is
+    clicked tells the detector which level its neighbours are."""
+    if proposals(state):
+        levels = [level for level in located(state) if not what_seed_lacks(state, level)]
+    return case_with_seeds(state, levels)
 
 
 def packed(folder: Path) -> str:

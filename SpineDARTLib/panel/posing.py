@@ -238,7 +238,7 @@ def _with_clicks_turned(state: PanelState, name: str, turn: Turn) -> PanelState:
     seeds = {level: replace(seed, clicks_px=moved(seed.clicks_px)) for level, seed in state.seeds.items()}
     points = {number: moved(clicks) for number, clicks in state.marking.points.items()}
     marking = replace(state.marking, points=points, earlier=())
-    return replace(state, seeds=seeds, marking=marking, epipolar_px={}, earlier_clicks=())
+    return replace(state, seeds=seeds, marking=marking, epipolar_px={}, earlier_clicks=(), later_clicks=())
 
 
 def replaced(state: PanelState, xray: XRay) -> PanelState:

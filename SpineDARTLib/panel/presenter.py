@@ -13,10 +13,11 @@ from ..types import View
 from . import dropping, exporting, keeping, reviewing
 from .case_events import CaseEvents
 from .geometry_events import GeometryEvents
+from .lacking import BLIND
 from .loading import Loaded
 from .review_events import ReviewEvents
 from .state import PanelState, Refusal
-from .steps import BLIND, RUNNING
+from .steps import RUNNING
 from .words import plain_words
 
 CONTINUED = "The review goes on where it stopped."

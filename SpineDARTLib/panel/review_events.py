@@ -11,13 +11,13 @@ import numpy as np
 from ..review.record import same
 from ..review.session import Clock
 from ..types import Option
-from . import grading, locating, reviewing
-from .events import Events
+from . import grading, reviewing
+from .lacking import BLIND
+from .locate_events import LocateEvents
 from .state import Live, PanelState, Refusal
-from .steps import BLIND
 
 
-class ReviewEvents(Events):
+class ReviewEvents(LocateEvents):
     """Abstract: a part of ``presenter.Presenter``."""
 
     # Review and adjust
@@ -98,16 +98,20 @@ class ReviewEvents(Events):
         self._look_for_risk()
 
     def undo(self) -> None:
-        """Take the last thing back: in a grading session the last answer, while clicking the last click."""
+        """Take the last thing back: in a grading session the last answer, while locating the last click or shift."""
         if self.state.session is not None:
             self.session_undo()
-        elif self.state.clicking and self.state.earlier_clicks:
-            self._do(lambda: locating.click_undone(self.state))
+        elif self.state.earlier_clicks and self._is_locating:
+            self.undo_click()
         else:
             self._do(lambda: reviewing.undone(self.state, self._fitting.tools))
 
     def redo(self) -> None:
-        self._openly(lambda: reviewing.redone(self.state, self._fitting.tools))
+        """The same forwards."""
+        if self.state.later_clicks and self._is_locating and self.state.session is None:
+            self.redo_click()
+        else:
+            self._openly(lambda: reviewing.redone(self.state, self._fitting.tools))
 
     def hide(self, hidden: bool) -> None:
         """All overlays, while a key is held."""

@@ -15,6 +15,7 @@ from ..io.gathered import Gathered
 from ..review.record import Key, Review
 from ..review.session import Session
 from ..types import Cannula, Case, Option, Plan, Safety, Seed
+from .found import Earlier, Found
 
 
 class Refusal(ValueError):
@@ -223,7 +224,11 @@ class PanelState:
         seeds: level to clicks.
         level: that the next click is for.
         clicking: whether clicks in the views are taken.
-        earlier_clicks: the seeds and level before each click that can be taken back, the last last.
+        found: by the detector; of these X-rays where ``locating.found_in`` says so.
+        finding: while the detector looks; its levels are those of which a single click is to be completed.
+        shift: by how many levels the user has moved all names towards the feet since the case was opened.
+        earlier_clicks: before each click, shift or find that can be taken back, the last last.
+        later_clicks: what was taken back, the last last.
         epipolar_px: view name to (2, 2) u, v of both ends of the line on which the last click lies there.
         jobs: level to its last fit's progress.
         live_mm: level to (n, 3) RAS mm vertices of the fit that runs.
@@ -238,7 +243,7 @@ class PanelState:
         rater: who grades.
         session: a grading session that is going on.
         session_paused: its clock stands.
-        detector_available: whether vertebrae can be found by themselves.
+        detector_lacks: why vertebrae cannot be found by themselves, ""; also while nobody knows yet.
         busy: what is being computed, in words; "" mostly.
         message: the last thing worth saying, in words, with the next thing to do.
         attention: whether that is a problem.
@@ -254,7 +259,11 @@ class PanelState:
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     level: str = "L3"
     clicking: bool = False
-    earlier_clicks: tuple[tuple[Mapping[str, Seed], str], ...] = ()
+    found: Found | None = None
+    finding: Job | None = None
+    shift: int = 0
+    earlier_clicks: tuple[Earlier, ...] = ()
+    later_clicks: tuple[Earlier, ...] = ()
     epipolar_px: Mapping[str, np.ndarray] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     live_mm: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -269,7 +278,7 @@ class PanelState:
     rater: str = ""
     session: Session | None = None
     session_paused: bool = False
-    detector_available: bool = False
+    detector_lacks: str = ""
     busy: str = ""
     message: str = "Open a case folder, add two X-rays, or take the sample case."
     attention: bool = False

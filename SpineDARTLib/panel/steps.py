@@ -8,9 +8,20 @@ from dataclasses import dataclass, field, replace
 from ..plan.words import DOUBTFUL
 from ..types import LEVELS, Status
 from .casing import angle_words
+from .finding import what_find_lacks
 from .grading import title
-from .lacking import CONTRADICTED, contradiction, sharing, what_case_lacks, what_fit_lacks, what_geometry_lacks
-from .locating import passing_words, what_seed_lacks
+from .lacking import (
+    BLIND,
+    CONTRADICTED,
+    NOTHING_LOCATED,
+    contradiction,
+    sharing,
+    what_case_lacks,
+    what_fit_lacks,
+    what_geometry_lacks,
+)
+from .locate_words import heading
+from .locating import located, what_seed_lacks, what_shift_lacks
 from .marking import what_points_lack
 from .rows import COLUMNS, Cell, Details, Row, details, review_rows
 from .state import PanelState
@@ -23,10 +34,8 @@ __all__ = [
 NAMES = ("Case", "Locate", "Fit", "Review", "Grade", "Inspect", "Export")
 MARKS = ("done", "running", "waiting", "attention")
 GLYPHS: Mapping[str, str] = {"done": "●", "running": "◐", "waiting": "○", "attention": "⚠"}
-NO_DETECTOR = "No detector is installed; click each vertebra's centre in every view instead."
 
 RUNNING = "A fit is running. Cancel it first."
-BLIND = "Not during a grading session."
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,9 @@ def steps(state: PanelState) -> tuple[Step, ...]:
 
 def level_to_fit(state: PanelState) -> str:
     """What "Fit selected" fits: the selected vertebra, else the one being clicked, else the first that was."""
-    wanted = (*(state.selected or ())[:1], state.level, *state.seeds)
-    return next((level for level in wanted if level in state.seeds), state.level)
+    there = located(state)
+    wanted = (*(state.selected or ())[:1], state.level, *there)
+    return next((level for level in wanted if level in there), state.level)
 
 
 def _control(why: str = "") -> Control:
@@ -111,37 +121,26 @@ def _relation_controls(state: PanelState, running: str) -> dict[str, str]:
 
 
 def _locate(state: PanelState) -> Step:
-    lack = what_case_lacks(state)
-    clicking = state.clicking and not state.marking.next
-    good = [level for level in state.seeds if not what_seed_lacks(state, level)]
-    bad = {level: what_seed_lacks(state, level) for level in state.seeds if level not in good}
-    bad |= {level: words for level in good if (words := passing_words(state, level))}
-    seeds = "" if state.seeds else "Click a vertebra first."
+    lack, blind = what_case_lacks(state), BLIND if state.session else ""
+    nothing = "" if located(state) else "Find or click a vertebra first."
     controls = {
-        "find": lack or ("" if state.detector_available else NO_DETECTOR),
+        "find": blind or what_find_lacks(state) or ("Vertebrae are being looked for." if state.finding else ""),
+        "cancel_find": "" if state.finding else "Nothing is looked for.",
         "click": lack,
         "level": lack,
-        "level_up": lack or seeds,
-        "level_down": lack or seeds,
-        "remove": lack or seeds,
+        "level_up": lack or nothing or what_shift_lacks(state, -1),
+        "level_down": lack or nothing or what_shift_lacks(state, 1),
+        "remove": lack or nothing,
         "undo_click": "" if state.earlier_clicks else "There is no click to take back.",
+        "redo_click": "" if state.later_clicks else "There is no click to do again.",
     }
-    if lack:
-        words, mark = "needs two views with their geometry", "waiting"
-    elif bad:
-        words, mark = next(iter(bad.values())), "running" if clicking else "attention"
-    elif good:
-        open_question = "; a question of step 1 is open" if what_geometry_lacks(state) else ""
-        words, mark = f"{' '.join(good)} located{open_question}", "attention" if open_question else "done"
-    else:
-        words, mark = "click each vertebra's centre in every view", "running" if clicking else "waiting"
+    words, mark = heading(state)
     return Step("Locate", mark, words, {name: _control(why) for name, why in controls.items()})
 
 
 def _fit(state: PanelState) -> Step:
-    lack = what_fit_lacks(state) or (
-        "" if state.seeds else "No vertebra is located yet. Click the centre of each in every view."
-    )
+    there = located(state)
+    lack = what_fit_lacks(state) or ("" if there else NOTHING_LOCATED)
     jobs = state.jobs
     doubt = " · ⚠ the pictures contradict the geometry (step 1)" if contradiction(state) else ""
     running = [level for level, job in jobs.items() if job.open]
@@ -149,7 +148,7 @@ def _fit(state: PanelState) -> Step:
     controls = {"fit_all": lack, "fit_selected": one, "settings": "",
                 "cancel": "" if running else "Nothing is being fitted."}  # fmt: skip
     failed = [level for level, job in jobs.items() if job.state == "failed"]
-    left = [level for level in state.seeds if level not in jobs and level not in state.plans]
+    left = [level for level in there if level not in jobs and level not in state.plans]
     said = {level: "failed" if level in failed else jobs[level].words for level in sorted(jobs, key=LEVELS.index)}
     alike = {words: [level for level in said if said[level] == words] for words in said.values()}
     parts = [f"{' '.join(levels)} {words}" for words, levels in alike.items()]
@@ -160,9 +159,9 @@ def _fit(state: PanelState) -> Step:
     elif jobs or state.plans:
         mark = "done" if not left else "waiting"
     else:
-        good = [] if lack else [level for level in state.seeds if not what_seed_lacks(state, level)]
+        good = [] if lack else [level for level in there if not what_seed_lacks(state, level)]
         ready = f"ready to fit {' '.join(good)}" if good else "needs located vertebrae"
-        asked = "a question of step 1 is open" if state.seeds and what_geometry_lacks(state) else ""
+        asked = "a question of step 1 is open" if there and what_geometry_lacks(state) else ""
         mark, words = "attention" if doubt else "waiting", f"{asked or ready}{doubt}"
         return Step("Fit", mark, words, {name: _control(why) for name, why in controls.items()})
     words = " · ".join(parts) or f"{' '.join(state.plans)} fitted"
@@ -178,7 +177,8 @@ def _review(state: PanelState) -> Step:
     cannula = none or blind or ("" if key in state.options else "Select a cannula in the table first.")
     measured = key in state.options and state.options[key].safety.status not in ("no_surface", "open_surface")  # type: ignore[index]
     surface = cannula or ("" if measured else "There is no surface to look for a safer path in.")
-    review, clicked = state.review, state.clicking and state.earlier_clicks
+    review, locating = state.review, state.clicking or not state.plans  # as undo and redo take it
+    again = (review and review.undone_deeds) or (locating and state.later_clicks)
     controls = {
         "table": none,
         "safest": surface,
@@ -186,8 +186,9 @@ def _review(state: PanelState) -> Step:
         "options": cannula,
         "drag": cannula,
         "gauge": blind,
-        "undo": blind or ("" if (review and review.standing) or clicked else "There is nothing to undo."),
-        "redo": blind or ("" if review and review.undone_deeds else "There is nothing to do again."),
+        "undo": blind
+        or ("" if (review and review.standing) or (locating and state.earlier_clicks) else "There is nothing to undo."),
+        "redo": blind or ("" if again else "There is nothing to do again."),
     }
     rooms = {key: option.safety.clearance_mm for key, option in state.options.items()}
     if state.dragged is not None:

@@ -60,20 +60,19 @@ class Process(Protocol):
         ...
 
 
+JobId = int | str
+
+
 @dataclass(frozen=True)
 class Request:
-    """A plan asked for."""
+    """Something asked for: ``asked`` as the worker has it, beside the id."""
 
-    job: int
-    case: Path
-    out: Path
-    levels: tuple[str, ...]
-    settings: Mapping[str, object]
+    job: JobId
+    asked: Mapping[str, object]
 
     def line(self) -> str:
         """As the worker reads it."""
-        about: dict[str, Any] = {"id": self.job, "do": "plan", "case": str(self.case), "out": str(self.out)}
-        return json.dumps({**about, "levels": list(self.levels), "settings": self.settings}) + "\n"
+        return json.dumps({"id": self.job, **self.asked}) + "\n"
 
 
 class WorkerClient:
@@ -107,7 +106,7 @@ class WorkerClient:
         return self._process is not None
 
     @property
-    def jobs(self) -> tuple[int, ...]:
+    def jobs(self) -> tuple[JobId, ...]:
         """The running one first, then those that wait."""
         running = () if self._running is None else (self._running.job,)
         return (*running, *(request.job for request in self._waiting))
@@ -121,11 +120,29 @@ class WorkerClient:
         self, job: int, case: Path, out: Path, levels: Sequence[str], settings: Mapping[str, object] | None = None
     ) -> None:
         """Ask for a plan; it waits for those before it."""
-        self._waiting.append(Request(job, case, out, tuple(levels), settings or {}))
+        asked = {"do": "plan", "case": str(case), "out": str(out), "levels": list(levels), "settings": settings or {}}
+        self._put(Request(job, asked))
+
+    def find(
+        self,
+        job: str,
+        case: Path,
+        clicks: Mapping[str, Mapping[str, Sequence[float]]],
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Ask where the vertebrae are; it waits for what is before it.
+
+        Args:
+            clicks: level to view name to (u, v), in place of the case's own.
+        """
+        self._put(Request(job, {"do": "find", "case": str(case), "clicks": clicks, "settings": settings or {}}))
+
+    def _put(self, request: Request) -> None:
+        self._waiting.append(request)
         self.hello()
         self._send_next()
 
-    def cancel(self, job: int) -> None:
+    def cancel(self, job: JobId) -> None:
         """Nobody wants it any more; "cancelled" follows, at once or by a later ``tick``."""
         if self._running is not None and self._running.job == job:
             if self._deadline is None:

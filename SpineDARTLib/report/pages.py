@@ -76,6 +76,7 @@ def _title_page(report: Report) -> str:
         f"<p>{summary} Every cannula is measured in the fitted vertebra; ▲ keeps a millimetre of bone around it, "
         "▼ does not, and a breach is named with its wall.</p>",
         _summary(report),
+        _doubts(report),
         _picture(report.overview, "xrays whole", "All fitted vertebrae on the X-rays") or _no_pictures(),
         f'<p class="key">{KEY}</p>' if report.overview else "",
         "<h2>To look at</h2>" + (_all_findings(report) or "<p>Nothing stands out in these fits.</p>"),
@@ -86,13 +87,21 @@ def _title_page(report: Report) -> str:
     return _page(parts, report)
 
 
+def _doubts(report: Report) -> str:
+    """Levels whose names are in doubt, and those that were seen or asked for and not fitted; "" where all is well."""
+    notes = [one.level_note for one in report.saved.plans if one.level_note]
+    lines = "".join(f"<li>{escape(words)}</li>" for words in (*notes, *report.saved.not_started.values()))
+    return f'<ul class="findings">{lines}</ul>' if lines else ""
+
+
 def _summary(report: Report) -> str:
     rows = []
     for plan in report.saved.plans:
         level, sides = plan.fitted.level, {option.cannula.side: option for option in recommended(plan)}
         rooms = [room_chip(sides[side]) if side in sides else "–" for side in SIDES]
         grades = [escape(grade_words(report.review, level, side)) if side in sides else "–" for side in SIDES]
-        rows.append([f"<b>{level}</b>", fit_chip(plan.fitted), *rooms, *grades])
+        doubt = " ?" if plan.level_note else ""
+        rows.append([f"<b>{level}{doubt}</b>", fit_chip(plan.fitted), *rooms, *grades])
     return table(["Level", "Fit", "Left", "Right", "Grade left", "Grade right"], rows)
 
 
@@ -111,6 +120,7 @@ def _vertebra_page(plan: Plan, report: Report) -> str:
     parts = [
         _header(level, report, fit_chip(plan.fitted)),
         "" if plan.fitted.status is Status.CONVERGED or found else f"<p>{escape(plan.fitted.reason)}</p>",
+        f"<p>{escape(plan.level_note)}</p>" if plan.level_note else "",
         _list(found),
         _picture(report.xrays.get(level, ""), "xrays", f"X-rays with {level}") or _no_pictures(),
         f'<table class="columns"><tbody><tr><td>{left}</td><td>{right}</td></tr></tbody></table>',

@@ -13,7 +13,8 @@ that was loaded is gone on with as it is, and ``clear`` takes out what is ours a
 * ``xrays``, ``layout``: the X-rays at their detectors; the four views and what each of them looks at.
 * ``vertebrae``, ``cannulas``: in space. ``projections``: their shadows on the X-rays. ``barrel``: down the needle.
 * ``highlight``: one vertebra at a time.
-* ``clicks``, ``tables``, ``history``: where a vertebra was clicked, plans and grades, the fit replayed and its losses.
+* ``clicks``, ``proposals``: where a vertebra was clicked or found. ``tables``, ``history``: plans and grades, the fit
+  replayed and its losses.
 * ``store``, ``records``, ``folders``, ``clear``: what stays, where it stands, and taking it out.
 * ``shapes``, ``silhouettes``, ``models``, ``colours``: what all of them draw with.
 """

@@ -17,6 +17,7 @@ from slicer import vtkMRMLScene
 
 from ..atlas.files import read_region
 from ..errors import InputError
+from ..panel.locating import proposals
 from ..panel.state import PanelState
 from ..resources import resource_folder
 from ..types import Option
@@ -27,16 +28,17 @@ from .clicks import show_clicks
 from .folders import tidy
 from .highlight import highlight
 from .layout import SLOTS, slice_node_for
-from .nodes import CASE, nodes_of
+from .nodes import CASE, node_of, nodes_of
 from .projections import hide_epipolar_lines, hide_overlays, show_epipolar_line
+from .proposals import levels_proposed, show_found_outlines, show_proposals
 from .show import fitting_steps, plan_steps, waiting_clicks
 from .store import save_plan
 from .tables import plan_rows, show_table
 from .vertebrae import levels_shown
 from .xrays import show_view
 
-SHOWN = ("case", "seeds", "marking", "live_mm", "plans", "options", "review", "dragged", "selected", "epipolar_px",
-         "hidden", "session", "busy")  # fmt: skip
+SHOWN = ("case", "seeds", "found", "marking", "live_mm", "plans", "options", "review", "dragged", "selected",
+         "epipolar_px", "hidden", "session", "busy")  # fmt: skip
 """Fields of the state that something in the scene shows."""
 
 
@@ -141,12 +143,36 @@ def _other_sides(before: PanelState, state: PanelState, level: str) -> frozenset
 
 def _clicks(scene: vtkMRMLScene, before: PanelState, state: PanelState) -> Iterator[None]:
     assert state.case is not None
-    if differ(before, state, "case", "seeds", "marking", "plans", "live_mm"):
+    if differ(before, state, "case", "seeds", "found", "marking", "plans", "live_mm"):
         for view in state.case.views:
             clicks = waiting_clicks(scene, view, tuple(state.seeds.values()))
             points = state.marking.points
             clicks |= {number: places[view.name] for number, places in points.items() if view.name in places}
             show_clicks(scene, view, clicks, state.case.id)
+            yield
+        if state.found is not None or before.found is not None:
+            yield from _found(scene, state, differ(before, state, "case", "found", "seeds"))
+
+
+def _found(scene: vtkMRMLScene, state: PanelState, new: bool) -> Iterator[None]:
+    """What is proposed of vertebrae that are not shown themselves: outlines, and a dot where there is no click.
+
+    Args:
+        new: whether anything of it may be another one; while a fit runs it only becomes less.
+    """
+    assert state.case is not None
+    waiting = {level: one for level, one in proposals(state).items() if node_of(scene, "vertebra", level) is None}
+    doubtful = frozenset(level for level, one in waiting.items() if not one.sure)
+    for view in state.case.views:
+        clicked = {level for level, seed in state.seeds.items() if view.name in seed.clicks_px}
+        places = {level: one.places_px[view.name] for level, one in waiting.items() if view.name in one.places_px}
+        places = {level: place for level, place in places.items() if level not in clicked}
+        if new or levels_proposed(scene, view, "proposals") != list(places):
+            show_proposals(scene, view, places, doubtful, state.case.id)
+            yield
+        loops = {level: one.outlines_px[view.name] for level, one in waiting.items() if view.name in one.outlines_px}
+        if new or levels_proposed(scene, view, "found outline") != list(loops):
+            show_found_outlines(scene, view, loops, state.case.id)
             yield
 
 

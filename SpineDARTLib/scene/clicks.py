@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def show_clicks(
     seen = (slice_node(scene, slot).GetID() if slot else "none",)
     node = shown(scene, "clicks", view.name, f"Clicks on {view.name}", case_id=case_id, seen_in=seen)
     with NodeModify(node.GetDisplayNode()) as display, NodeModify(node):
-        _place(node, on_detector(view, np.array(list(clicks_px.values()))), tuple(clicks_px))
+        place_points(node, on_detector(view, np.array(list(clicks_px.values()))), tuple(clicks_px))
         dress_markup(display, OUTLINES[0], 2.4, labels=True)
         display.SetGlyphTypeFromString("CrossDot2D")
         display.SetTextScale(4.0)
@@ -40,11 +40,12 @@ def show_clicks(
     return node
 
 
-def _place(node: Any, points_mm: np.ndarray, levels: tuple[str, ...]) -> None:
+def place_points(node: Any, points_mm: np.ndarray, labels: Sequence[str]) -> None:
+    """Put a node's points where they belong, (n, 3) RAS mm, each with its label; nobody can add one by hand."""
     node.SetFixedNumberOfControlPoints(False)
     updateMarkupsControlPointsFromArray(node, points_mm)
-    for index, level in enumerate(levels):
-        node.SetNthControlPointLabel(index, level)
+    for index, label in enumerate(labels):
+        node.SetNthControlPointLabel(index, label)
     node.SetFixedNumberOfControlPoints(True)
 
 

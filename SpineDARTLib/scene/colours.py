@@ -28,6 +28,8 @@ FRUSTUM: Colour = (0.62, 0.70, 0.80)
 UNCERTAINTY: Colour = (0.80, 0.475, 0.655)
 """Okabe and Ito's purple, which nothing else has."""
 EPIPOLAR: Colour = (0.95, 0.95, 0.95)
+PROPOSED: Colour = (0.62, 0.86, 1.0)
+"""Pale blue: what a detector proposes; dots, dashes and brackets say the same."""
 LETTER: Colour = (0.95, 0.95, 0.95)
 
 

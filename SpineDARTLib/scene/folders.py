@@ -12,7 +12,7 @@ from .nodes import CASE, QUIET, ROLE, nodes_of, parts_of
 XRAYS, FIT, REVIEW = "X-rays", "Fit", "Review"
 
 FOLDER_OF = {
-    **dict.fromkeys(("view", "frustum", "clicks"), XRAYS),
+    **dict.fromkeys(("view", "frustum", "clicks", "proposals"), XRAYS),
     **dict.fromkeys(("history", "replay", "browser", "losses", "loss chart"), FIT),
 }
 """What stands under a name of its own; what belongs to a level, under the level; the rest under ``REVIEW``."""

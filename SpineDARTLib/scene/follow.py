@@ -17,6 +17,7 @@ import numpy as np
 from slicer import vtkMRMLScene
 
 from ..geometry.refined import refined_case
+from ..panel.locating import seed_of
 from ..panel.presenter import Presenter
 from ..panel.state import Live, PanelState
 from ..types import Case, Option, Refinement, View
@@ -35,6 +36,8 @@ KEPT = (
     "case",
     "xrays",
     "seeds",
+    "found",
+    "shift",
     "same_frame",
     "marking",
     "level",
@@ -49,7 +52,7 @@ KEPT = (
 )
 """Fields of the state that the review in the scene is made of."""
 
-NOT_SEEN = ("plans", "options", "live_mm", "selected", "dragged", "review")
+NOT_SEEN = ("found", "plans", "options", "live_mm", "selected", "dragged", "review")
 """Fields of which nothing new is shown while a rater grades."""
 
 
@@ -214,7 +217,6 @@ class Follow:
 
     def _clicked(self, view: str, level: str, u: float, v: float) -> None:
         state = self._presenter.state
-        seed = state.seeds.get(level)
-        known = seed.clicks_px.get(view) if seed else state.marking.points.get(level, {}).get(view)
+        known = {**state.marking.points.get(level, {}), **seed_of(state, level).clicks_px}.get(view)
         if known is not None and max(abs(known[0] - u), abs(known[1] - v)) > CLICK_MOVED_PX:
             self._presenter.click(view, u, v, level)

@@ -21,7 +21,7 @@ SEPARATOR = "|"
 QUIET = (
     "beam", "clearance colours", "outline border", "outline", "marks", "names", "band border", "band",
     "projected cannula", "epipolar line border", "epipolar line", "section", "section outline", "section ring",
-    "section room", "walls", "loss series", "plan", "state", "letters",
+    "section room", "walls", "found outline border", "found outline", "loss series", "plan", "state", "letters",
 )  # fmt: skip
 """Roles that no list of nodes need show: they follow the others."""
 
@@ -45,6 +45,9 @@ ROLES: Mapping[str, str] = {
     "epipolar line border": "vtkMRMLModelNode",
     "epipolar line": "vtkMRMLModelNode",
     "clicks": "vtkMRMLMarkupsFiducialNode",
+    "proposals": "vtkMRMLMarkupsFiducialNode",
+    "found outline border": "vtkMRMLModelNode",
+    "found outline": "vtkMRMLModelNode",
     "letters": "vtkMRMLMarkupsFiducialNode",
     "section": "vtkMRMLModelNode",
     "section outline": "vtkMRMLModelNode",

@@ -43,6 +43,7 @@ BEFORE_MM = 2.0
 OVERLAYS = (
     "outline border", "outline", "marks", "band border", "band", "projected cannula", "names",
     "epipolar line border", "epipolar line", "clicks",
+    "proposals", "found outline border", "found outline",
 )  # fmt: skip
 
 
@@ -193,9 +194,9 @@ def show_projected_cannula(
 
 
 def _words(cannula: Cannula, breach: bool) -> tuple[str, str]:
-    """What stands at the entry and at the tip: the side, and a breach in words. The left one's at its tip, so that both
-    can be read where one lies behind the other."""
-    words = f"{cannula.side}{' breach' if breach else ''}"
+    """What stands at the entry and at the tip: the side, and a breach in words. The left one's at its tip, and both a
+    line above the needles, so that they can be read where one lies behind the other."""
+    words = f"{cannula.side}{' breach' if breach else ''}\n "
     return ("", words) if cannula.side == "left" else (words, "")
 
 

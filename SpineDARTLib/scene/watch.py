@@ -20,6 +20,7 @@ from .cannulas import read_cannulas
 from .clicks import read_clicks
 from .nodes import ROLE, kept, key_of, nodes_of
 from .projections import drag_in_view, pixel_of
+from .proposals import read_proposals
 
 Dragged = Callable[[str, str, str, np.ndarray], None]
 """Level, side, "entry" | "target", (3,) RAS mm."""
@@ -27,6 +28,10 @@ Clicked = Callable[[str, str, float, float], None]
 """View, level, u, v."""
 Released = Callable[[str, str], None]
 """Level, side."""
+
+READ = {"clicks": read_clicks, "proposals": read_proposals}
+POINTS = tuple(READ)
+"""Roles of single points on an X-ray."""
 
 ENDS = ("entry", "target")
 MOVED_MM = 1e-6
@@ -39,7 +44,7 @@ class Watch:
         dragged: called with every move, while it goes on.
         released: called once at its end.
         started: called once at its beginning.
-        clicked: called with every click on that X-ray, when one of them was moved.
+        clicked: called with every click, or proposal, on that X-ray, when one of them was moved.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class Watch:
     def update(self, views: Sequence[View]) -> None:
         """Observe the lines that there are now; those that are gone no longer."""
         self._views = {view.name: view for view in views}
-        roles = ("cannula", "projected cannula", "clicks")
+        roles = ("cannula", "projected cannula", *POINTS)
         lines = {line.GetID(): line for role in roles for line in nodes_of(self._scene, role)}
         for gone in set(self._observed) - set(lines):
             self._forget(gone)
@@ -74,7 +79,7 @@ class Watch:
             self._forget(number)
 
     def _observe(self, line: Any) -> list[int]:
-        if line.GetAttribute(ROLE) == "clicks":
+        if line.GetAttribute(ROLE) in POINTS:
             return [line.AddObserver(vtkMRMLMarkupsNode.PointEndInteractionEvent, self._end_of_click)]
         return [
             line.AddObserver(vtkMRMLMarkupsNode.PointStartInteractionEvent, self._start),
@@ -128,5 +133,6 @@ class Watch:
     def _end_of_click(self, node: Any, _event: str) -> None:
         view = self._views.get(key_of(node))
         if view is not None:
-            for level, (u, v) in read_clicks(self._scene, view).items():
+            read = READ[node.GetAttribute(ROLE)]
+            for level, (u, v) in read(self._scene, view).items():
                 self._clicked(view.name, level, u, v)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -19,9 +19,11 @@ from torch import Tensor
 from ..detect.decode import cells, check_size
 from ..detect.network import Network
 from ..errors import InputError
+from ..io.files import write_atomically
 from .augment import Augmentation, Draw, augment
 from .batch import Batch, collate, on_device
 from .losses import crop_losses, dense_losses, total_loss
+from .parallel import Team
 from .samples import Store
 from .settings import DetectorTraining
 from .targets import crop_targets, dense_targets
@@ -44,12 +46,14 @@ class Progress:
         seconds: of training so far, over all runs.
         history: one entry a validation, and one mean of the losses between two.
         subjects: whom the network learned from.
+        skipped: steps not taken, because their gradient was not finite.
     """
 
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class TrainingState:
     Attributes:
         step: number of steps done.
         share: of the training that is done, 0 to 1.
-        losses: name to value, of this step.
+        losses: name to value, of this step's pictures in this process.
     """
 
     step: int
@@ -70,14 +74,20 @@ class TrainingState:
 class Training:
     """A network being trained: what is drawn, the average of its weights, and where it stands."""
 
-    def __init__(self, settings: DetectorTraining, store: Store) -> None:
+    def __init__(self, settings: DetectorTraining, store: Store, team: Team | None = None) -> None:
         """
+        Args:
+            team: this process's place among several; None: it is alone.
+
         Raises:
-            ValueError: sizes that do not go together.
+            ValueError: sizes that do not go together, or fewer parts than processes.
         """
+        if team is not None and settings.parts < team.world:
+            raise ValueError(f"got {settings.parts} parts a step; expected one for each of {team.world} processes")
         check_size(settings.architecture)
         torch.manual_seed(settings.seed)
         self.settings, self.store = settings, store
+        self.team = Team(device=settings.device) if team is None else team
         self.network = Network(settings.architecture).to(settings.device)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
@@ -86,10 +96,12 @@ class Training:
         self.progress = Progress()
 
     def save(self) -> None:
-        """Keep all that a resumed run needs; the old checkpoint stays until the new one is whole."""
-        path = self.settings.out / CHECKPOINT
-        partial = path.with_suffix(".partial")
-        progress = self.progress
+        """Keep all that a resumed run needs; the old checkpoint stays until the new one is whole.
+
+        Raises:
+            InputError: no space, or no leave, to write it.
+        """
+        whole, progress = io.BytesIO(), self.progress
         torch.save(
             {
                 "format": FORMAT,
@@ -101,20 +113,28 @@ class Training:
                 "seconds": progress.seconds,
                 "history": progress.history,
                 "subjects": sorted(progress.subjects),
+                "skipped": progress.skipped,
             },
-            partial,
+            whole,
         )
-        os.replace(partial, path)
+        write_atomically(self.settings.out / CHECKPOINT, whole.getvalue())
 
     def resume(self) -> bool:
         """Go on from the checkpoint, if there is one.
 
         Raises:
-            InputError: a checkpoint of another network, or none at all behind its name.
+            InputError: a checkpoint of another network, none at all behind its name, or not the same one for every
+                process of a team.
         """
         path = self.settings.out / CHECKPOINT
-        if not path.is_file():
-            return False
+        if path.is_file():
+            self._read(path)
+        step = self.team.agreed(float(self.progress.step))
+        if step != self.progress.step:
+            raise InputError(path, "step", self.progress.step, f"{step:g}, as the first process reads: a folder of all")
+        return path.is_file()
+
+    def _read(self, path: Path) -> None:
         try:
             kept = torch.load(path, map_location=self.settings.device, weights_only=True)
             if kept.get("architecture") != self.settings.architecture.as_json():
@@ -122,12 +142,12 @@ class Training:
             self.network.load_state_dict(kept["network"])
             self.average = kept["average"]
             self.optimizer.load_state_dict(kept["optimizer"])
-            self.progress = Progress(kept["step"], kept["seconds"], kept["history"], set(kept["subjects"]))
+            subjects, skipped = set(kept["subjects"]), kept.get("skipped", 0)
+            self.progress = Progress(kept["step"], kept["seconds"], kept["history"], subjects, skipped)
         except InputError:
             raise
         except Exception as error:
             raise InputError(path, "", f"{type(error).__name__}: {error}", "a checkpoint of this training") from None
-        return True
 
     def share(self) -> float:
         """Of the training that is done, by steps where they are counted, else by time."""
@@ -140,30 +160,41 @@ class Training:
         warm = min((self.progress.step + 1) / self.settings.warm_up, 1.0)
         return self.settings.rate * warm * max(0.5 * (1 + math.cos(math.pi * self.share())), 0.01)
 
-    def batch(self, step: int) -> Batch:
-        """The pictures of a step: they hang on seed and step alone, and on what is in the store."""
-        generator = np.random.default_rng([self.settings.seed, step])
-        size = min(self.settings.batch, len(self.store.train))
-        chosen = generator.choice(len(self.store.train), size, replace=False)
-        return collate([self.store.train[index] for index in chosen])
+    def batches(self, step: int) -> list[tuple[int, Batch]]:
+        """This process's parts of a step, by number: they hang on seed, step and part alone, and on the store."""
+        settings, train = self.settings, self.store.train
+        generator = np.random.default_rng([settings.seed, step])
+        size = max(min(settings.batch * settings.parts, len(train)), settings.parts)
+        chosen = generator.choice(len(train), size, replace=size > len(train))
+        own = range(self.team.rank, settings.parts, self.team.world)
+        return [(part, collate([train[index] for index in chosen[part :: settings.parts]])) for part in own]
 
-    def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """One step; returns its losses, on the device."""
-        settings, step = self.settings, self.progress.step
-        seed = settings.seed * 1_000_003 + step
+    def learn(self, batches: Sequence[tuple[int, Batch]]) -> dict[str, Tensor]:
+        """One step of the whole team; returns the means of this process's losses, on the device."""
         self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        found = [self._learn_part(part, batch) for part, batch in batches]
+        self.team.sum_gradients(self.network.parameters())
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        else:
+            self.progress.skipped += 1
+        self._average()
+        names = dict.fromkeys(name for one in found for name in one)
+        return {name: torch.stack([one[name] for one in found if name in one]).mean() for name in names}
+
+    def _learn_part(self, part: int, batch: Batch) -> dict[str, Tensor]:
+        """Add a part's share to the gradients."""
+        settings = self.settings
+        seed = settings.seed * 1_000_003 + self.progress.step + 7_000_003 * part
         with torch.random.fork_rng(enabled=True):
             torch.manual_seed(seed)  # of the paths dropped: a resumed run drops the same ones
             losses = self.losses(augment(on_device(batch, settings.device), Augmentation(), seed), seed + 7)
         total = total_loss(losses)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
-        if bool(torch.isfinite(norm)):
-            self.optimizer.step()
-        self._average()
+        (total / settings.parts).backward()
         return {**{name: value.detach() for name, value in losses.items()}, "total": total.detach()}
 
     def losses(self, batch: Batch, seed: int) -> dict[str, Tensor]:
@@ -191,18 +222,22 @@ class Training:
     def run(self) -> Iterator[TrainingState]:
         """Train until the steps or the minutes are over; a caller may stop, keep or validate between two states.
 
+        In a team all processes follow the first one's clock, and so stop after the same step.
+
         Raises:
             InputError: nothing to learn from.
         """
         if not self.store.train:
-            raise InputError(self.settings.data[0], "", "no pictures", "shards of people who are not held back")
+            words = f"shards (spinedart simulate shards); {self.store.why_nothing()}"
+            raise InputError("--data", "", "no pictures to learn from", words)
         with ThreadPoolExecutor(1) as pool:
-            coming: dict[int, Future[Batch]] = {}
+            coming: dict[int, Future[list[tuple[int, Batch]]]] = {}
             grown = time.monotonic()
             while self.share() < 1.0 and self.progress.seconds < 60.0 * self.settings.minutes:
                 began = time.monotonic()
                 for ahead in range(self.progress.step, self.progress.step + FETCHED):
-                    coming.setdefault(ahead, pool.submit(self.batch, ahead)) if ahead not in coming else None
+                    if ahead not in coming:
+                        coming[ahead] = pool.submit(self.batches, ahead)
                 losses = self.learn(coming.pop(self.progress.step).result())
                 self.progress.step += 1
                 self.progress.subjects |= self.store.subjects
@@ -210,7 +245,7 @@ class Training:
                     pool.submit(self.store.grow, 256)
                     grown = began
                 numbers = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-                self.progress.seconds += time.monotonic() - began
+                self.progress.seconds = self.team.agreed(self.progress.seconds + time.monotonic() - began)
                 yield TrainingState(self.progress.step, self.share(), numbers)
 
     def averaged(self) -> Network:
@@ -227,12 +262,20 @@ def _groups(network: Network, decay: float) -> list[dict[str, Any]]:
     return [{"params": decays, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def store_of(settings: DetectorTraining) -> Store:
-    """The settings' data, read; packs of shards are kept in ``out/packs``."""
+def store_of(settings: DetectorTraining, team: Team | None = None) -> Store:
+    """The settings' data, read; packs of shards are kept in ``out/packs``, made by a team's first process.
+
+    Raises:
+        InputError: no such folder.
+    """
     size = settings.architecture.size_px
     for folder in settings.data:
         if not folder.is_dir():
             raise InputError("--data", "", folder, "a folder with shards (spinedart simulate shards)")
     store = Store(settings.data, Path(settings.out) / "packs", size, settings.held_back, settings.held_back_every)
+    if team is not None and not team.leads:
+        team.wait()
     store.grow()
+    if team is not None and team.leads:
+        team.wait()
     return store

@@ -1,4 +1,4 @@
-"""What a training leaves to look at: curves, and pictures with what was found in them."""
+"""What a training leaves to look at: curves, and pictures with what was found in them beside the truth."""
 
 from __future__ import annotations
 
@@ -15,87 +15,126 @@ from .batch import collate, on_device
 from .samples import Sample
 
 SHOWN = 6
+IN_ROW = 3
+"""Pairs of truth and answer side by side."""
+SHOWN_SHARE = 0.6
+"""Least share of a vertebra in the picture whose true outline is drawn."""
+SCORE = 0.3
+WINDOW_PERCENTILES = (1.0, 99.5)
+"""Of the grey values in the picture's middle, as one sets the window on the spine: metal, text and what lies behind the
+blades are left to saturate."""
+COLOURS = ("#ffd60a", "#5bd1ff", "#ff8a3d", "#7dff8a")
+"""Of neighbouring vertebrae, so that overlapping outlines can be told apart."""
+BODY, POSTERIOR = slice(0, 4), slice(4, 10)
+PANELS = (
+    ("Loss, by part", "losses", {"heat": "where", "box": "box", "mask": "outline", "projection": "projection",
+     "place": "landmark", "level": "level"}, "log", None),
+    ("People held back", "validation", {"found": "found", "level": "level right", "level_one": "level ±1",
+     "iou": "outline IoU", "projection": "projection corr.", "inside_95": "inside 95 %"}, "linear", (0.0, 1.0)),
+    ("Case folders", "cases", {"found": "found", "level": "level right", "level_one": "level ±1",
+     "iou": "outline IoU"}, "linear", (0.0, 1.0)),
+    ("Cases of people never seen", "cases_unseen", {"found": "found", "level": "level right",
+     "level_one": "level ±1", "iou": "outline IoU"}, "linear", (0.0, 1.0)),
+    ("Landmarks, people held back", "validation", {"landmark_mm": "median, mm", "centre_px": "centre, px",
+     "landmark_px": "median, px", "landmark_px_90": "90th percentile, px"}, "log", None),
+    ("Wrong detections a picture", None, {"validation": "held back", "cases": "cases"}, "linear", None),
+)  # fmt: skip
 
 
 def draw_examples(network: Network, samples: Sequence[Sample], device: str, path: Path) -> None:
-    """Up to six pictures: above with the truth, below with boxes, levels, outlines and landmarks as found, and the
-    surest vertebra's projection beside its truth in the last row."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
+    """Up to six pairs, left the truth and right what was found: outline, level and landmarks (dots on the body,
+    crosses behind it) of each vertebra; what was found with the level's probability."""
     from matplotlib.figure import Figure
 
-    step = max(len(samples) // SHOWN, 1)
-    chosen = list(samples[::step][:SHOWN])
+    chosen = list(samples[:: max(len(samples) // SHOWN, 1)][:SHOWN])
     batch = on_device(collate(chosen), device)
-    found = find_vertebrae(network, batch.images, 0.3)
-    figure = Figure(figsize=(3.2 * len(chosen), 9.6), layout="constrained")
-    axes = figure.subplots(3, len(chosen), squeeze=False)
-    for column, (sample, one) in enumerate(zip(chosen, found, strict=True)):
-        for row in (0, 1):
-            axes[row][column].imshow(sample.image.astype(np.float32), cmap="gray")
-            axes[row][column].set_axis_off()
-        _draw_truth(axes[0][column], sample)
-        _draw_found(axes[1][column], one)
-        axes[2][column].set_axis_off()
-        if len(one.scores):
-            chance = one.crops.mask[0].sigmoid()
-            shown = np.concatenate([(one.crops.projection[0] * chance).cpu().numpy(), chance.cpu().numpy()], 1)
-            axes[2][column].imshow(shown, cmap="gray", vmin=0, vmax=1)
-    figure.savefig(path, dpi=70)
+    found = find_vertebrae(network, batch.images, SCORE)
+    rows = -(-len(chosen) // IN_ROW)
+    figure = Figure(figsize=(3.3 * 2 * IN_ROW, 3.55 * rows), layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, 2 * IN_ROW, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for number, (sample, one) in enumerate(zip(chosen, found, strict=True)):
+        row, column = divmod(number, IN_ROW)
+        left, right = axes[row][2 * column], axes[row][2 * column + 1]
+        _draw_truth(left, sample)
+        _draw_found(right, sample, one)
+    figure.savefig(path, dpi=90)
+
+
+def _picture(axis: Any, sample: Sample, title: str) -> None:
+    edge = len(sample.image) // 5
+    low, high = np.percentile(sample.image[edge:-edge, edge:-edge], WINDOW_PERCENTILES)
+    axis.imshow(sample.image.astype(np.float32), cmap="gray", vmin=low, vmax=max(high, low + 1))
+    axis.set_title(title, fontsize=8)
+    axis.set(xlim=(-0.5, len(sample.image) - 0.5), ylim=(len(sample.image) - 0.5, -0.5))
 
 
 def _draw_truth(axis: Any, sample: Sample) -> None:
-    for box, level, share, marks in zip(sample.boxes, sample.levels, sample.shares, sample.landmarks, strict=True):
-        centre = marks[:4].mean(0)
-        axis.text(*centre, LEVELS[int(level)], color="yellow", fontsize=7, clip_on=True)
-        axis.plot(*marks.T, ".", color="cyan", markersize=2)
-        if share > 0.9:
-            left, top, right, bottom = box
-            axis.plot(
-                [left, right, right, left, left], [top, top, bottom, bottom, top], "-", color="lime", linewidth=0.4
-            )
-    axis.set(xlim=(0, len(sample.image)), ylim=(len(sample.image), 0))
+    _picture(axis, sample, f"{sample.subject}: truth")
+    for number, level in enumerate(sample.levels):
+        if sample.shares[number] < SHOWN_SHARE:
+            continue
+        colour, marks = COLOURS[int(level) % len(COLOURS)], sample.landmarks[number]
+        _outline(axis, sample.crops[number, 0] / 255.0, sample.boxes[number], colour)
+        _name(axis, marks[BODY].mean(0), LEVELS[int(level)], colour)
+        if sample.visibility[number].any():  # of a case without labels only the centre is known
+            _landmarks(axis, marks, colour)
 
 
-def _draw_found(axis: Any, found: Found) -> None:
+def _draw_found(axis: Any, sample: Sample, found: Found) -> None:
+    _picture(axis, sample, f"{len(found.scores)} found")
     for number in range(len(found.scores)):
-        left, top, right, bottom = found.rois[number].cpu().numpy() - 0.5
-        chance = found.crops.mask[number].sigmoid().cpu().numpy()
-        side = len(chance)
-        x = left + (np.arange(side) + 0.5) / side * (right - left)
-        y = top + (np.arange(side) + 0.5) / side * (bottom - top)
-        if chance.min() < 0.5 < chance.max():
-            axis.contour(x, y, chance, [0.5], colors="orange", linewidths=0.6)
+        box = found.rois[number].cpu().numpy() - 0.5
         share, level = found.levels[number].max(0)
-        words = f"{LEVELS[int(level)]} {100 * float(share):.0f}% {float(found.scores[number]):.2f}"
-        axis.text(*found.centres[number].tolist(), words, color="yellow", fontsize=6, clip_on=True)
-        marks = found.crops.mean[number].cpu().numpy() * [right - left, bottom - top] + [left, top]
-        axis.plot(*marks[4:].T, ".", color="magenta", markersize=2)
-        axis.plot(*marks[:4].T, ".", color="cyan", markersize=2)
+        colour = COLOURS[int(level) % len(COLOURS)]
+        _outline(axis, found.crops.mask[number].sigmoid().cpu().numpy(), box, colour)
+        marks = box[:2] + found.crops.mean[number].cpu().numpy() * (box[2:] - box[:2])
+        _landmarks(axis, marks, colour)
+        _name(axis, found.centres[number].cpu().numpy(), f"{LEVELS[int(level)]} {100 * float(share):.0f}%", colour)
+
+
+def _outline(axis: Any, chance: np.ndarray, box: np.ndarray, colour: str) -> None:
+    """Where a mask stretched to a box (left, top, right, bottom) is a half."""
+    side = len(chance)
+    cells = (np.arange(side) + 0.5) / side
+    if chance.min() < 0.5 < chance.max():
+        x, y = (box[axis_] + cells * (box[axis_ + 2] - box[axis_]) for axis_ in (0, 1))
+        axis.contour(x, y, chance, [0.5], colors=[colour], linewidths=0.9)
+
+
+def _landmarks(axis: Any, marks: np.ndarray, colour: str) -> None:
+    axis.plot(*marks[BODY].T, ".", color=colour, markersize=3)
+    axis.plot(*marks[POSTERIOR].T, "x", color=colour, markersize=3, markeredgewidth=0.8)
+
+
+def _name(axis: Any, place: np.ndarray, words: str, colour: str) -> None:
+    from matplotlib.patheffects import withStroke
+
+    edge = [withStroke(linewidth=2.0, foreground="black")]
+    axis.text(*place, words, color=colour, fontsize=7, ha="center", va="center", clip_on=True, path_effects=edge)
 
 
 def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Losses and figures of the validations against minutes."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
     from matplotlib.figure import Figure
 
-    groups = (
-        ("loss", "losses", ("heat", "box", "mask", "place", "projection", "level")),
-        ("held back", "validation", ("found", "level", "level_one", "iou", "projection", "inside_95")),
-        ("cases", "cases", ("found", "level", "level_one", "iou")),
-        ("px", "validation", ("centre_px", "landmark_px", "landmark_px_90")),
-    )
-    figure = Figure(figsize=(13, 3.4), layout="constrained")
-    for axis, (title, part, names) in zip(figure.subplots(1, len(groups)), groups, strict=True):
-        for name in names:
-            points = [(one["minutes"], one[part][name]) for one in history if name in (one.get(part) or {})]
-            points = [(x, y) for x, y in points if y is not None]
+    figure = Figure(figsize=(14, 7), layout="constrained", facecolor="white")
+    for axis, (title, part, names, scale, limits) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
+        for name, words in names.items():
+            points = _points(history, part or name, name if part else "false")
             if points:
-                axis.plot(*np.array(points).T, ".-", label=name)
-        axis.set(title=title, xlabel="minutes")
+                axis.plot(*np.array(points).T, ".-", label=words)
+        axis.set(title=title, xlabel="minutes", yscale=scale)
+        axis.grid(alpha=0.3)
+        if limits is not None:
+            axis.set_ylim(*limits)
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=6)
+            axis.legend(fontsize=8)
     figure.savefig(path, dpi=80)
+
+
+def _points(history: Sequence[Mapping[str, Any]], part: str, name: str) -> list[tuple[float, float]]:
+    """(minutes, figure) of the validations that have it."""
+    found = [(one["minutes"], (one.get(part) or {}).get(name)) for one in history]
+    return [(minutes, value) for minutes, value in found if value is not None]

@@ -20,6 +20,7 @@ from ..io.files import write_atomically
 from ..simulate.nouns import Crop, Label, Picture
 from ..simulate.shards import read_shard
 from ..types import LEVELS, View
+from .shard_files import data_files, why_nothing
 
 CROP_PX = 96
 """Side of a kept mask and projection: the vertebra's box stretched to it."""
@@ -121,7 +122,10 @@ def pack_shard(shard: Path, folder: Path, size_px: int) -> Path:
     Raises:
         InputError: the shard is not whole, or the folder cannot be written.
     """
-    stamp = shard.stat()
+    try:
+        stamp = shard.stat()
+    except OSError as error:
+        raise InputError(shard, "", error.strerror or error, "a shard, or a link to one") from None
     word = hashlib.sha256(f"{shard.resolve()} {stamp.st_mtime_ns} {stamp.st_size}".encode()).hexdigest()[:12]
     path = folder / f"{shard.stem}-{word}-{size_px}-3.npz"
     if not path.is_file():
@@ -189,7 +193,7 @@ class Store:
     """All samples of growing folders, in memory: those to learn from, and those of people held back.
 
     Args:
-        folders: with shards, at any depth, or packs of a simulation beside the training.
+        folders: with shards, at any depth and behind links, or packs of a simulation beside the training.
         cache: folder for packs of shards.
         people: held back by name.
         every: one drawn patient in so many is held back.
@@ -209,18 +213,27 @@ class Store:
     def grow(self, most_new: int = 1_000_000) -> int:
         """Read what is new, in the order of names; returns how many samples came."""
         came = 0
-        for path in self._new_files():
+        for path, written in self._new_files():
             if came >= most_new:
                 break
-            self._known.add((path, path.stat().st_mtime_ns))
+            self._known.add((path, written))
             came += self._take(path)
         return came
 
-    def _new_files(self) -> Iterator[Path]:
+    def why_nothing(self) -> str:
+        """What was looked for and found in place of pictures to learn from."""
+        return why_nothing(self._folders, self._size_px, len(self._known), len(self.validation), self.broken)
+
+    def _new_files(self) -> Iterator[tuple[Path, int]]:
+        """With the time that each was written; one that cannot be looked at counts as written at no time."""
         for folder in self._folders:
-            for path in sorted([*folder.rglob("shard-*.npz"), *folder.rglob(f"pack-*-{self._size_px}.npz")]):
-                if self._cache not in path.parents and (path, path.stat().st_mtime_ns) not in self._known:
-                    yield path
+            for path in data_files(folder, self._size_px, self._cache):
+                try:
+                    written = path.stat().st_mtime_ns
+                except OSError:  # a link to nothing, or just deleted: reading it says so
+                    written = 0
+                if (path, written) not in self._known:
+                    yield path, written
 
     def _take(self, path: Path) -> int:
         try:

@@ -18,15 +18,18 @@ class DetectorTraining:
         out: folder of checkpoint, weights, curves and pictures.
         data: folders with shards; what comes into them during the training is taken up.
         cases: case folders with truth (a folder of them) to validate on, or None.
-        minutes: of training, validation included; the rate falls to nothing at their end. With ``steps`` it is only a
-            limit.
+        minutes: of training, validation not counted; the rate falls to nothing at their end. With ``steps`` it is only
+            a limit.
         steps: of the optimiser, or None: as many as there is time for.
-        batch: pictures a step.
+        batch: pictures in one part of a step.
+        parts: of a step, shared among the processes that train together; their gradients are averaged. Equal parts
+            give equal weights, but for rounding, on one process as on many.
         rate: step size of AdamW at its highest.
         warm_up: steps until then.
         decay: of the weights.
         averaging: of the weights' moving average, which is what is kept.
         validate_minutes: between validations; ``validate_steps`` between them where steps are counted.
+        sources: of the data, by name, where the names of the people do not tell them (``card.SOURCES``).
         validation_pictures: at most so many of people held back.
         held_back: people nobody learns from; one drawn patient in ``held_back_every`` comes to them.
         seed: of the network's start, of the order and of the variation.
@@ -52,6 +55,8 @@ class DetectorTraining:
     seed: int = 0
     grow_seconds: float = field(default=30.0)
     """Between looks for new shards; 0: never (a training that is to be repeated exactly)."""
+    parts: int = 1
+    sources: tuple[str, ...] = ()
 
 
 def gpu_budget(out: Path, data: tuple[Path, ...], cases: Path | None, minutes: float | None) -> DetectorTraining:

@@ -36,13 +36,27 @@ def validate(network: Network, samples: Sequence[Sample], device: str, at_once: 
         overlap and of the correlation; landmark_px, landmark_mm, medians; landmark_px_90; inside_95, share of the
         landmarks within the covariance's 95 % ellipse.
     """
+    return validate_groups(network, samples, [""] * len(samples), device, at_once)[""]
+
+
+def validate_groups(
+    network: Network, samples: Sequence[Sample], groups: Sequence[str], device: str, at_once: int = 8
+) -> dict[str, dict[str, float]]:
+    """The figures of ``validate`` for all pictures, under "", and for those of each group under its name.
+
+    Args:
+        groups: one name a picture.
+    """
     rows: list[dict[str, list[float]]] = []
     for start in range(0, len(samples), at_once):
         part = list(samples[start : start + at_once])
         batch = on_device(collate(part), device)
         for number, found in enumerate(find_vertebrae(network, batch.images, SCORE)):
             rows.append(_measure(found, batch, number, float(part[number].pixel_mm[0])))
-    return {"pictures": float(len(samples)), **_summary(rows)}
+    figures = {"": _summary(rows)}
+    for name in sorted(set(groups)):
+        figures[name] = _summary([row for row, group in zip(rows, groups, strict=True) if group == name])
+    return figures
 
 
 def pairs_of(centres: Tensor, batch: Batch, number: int) -> list[tuple[int, int]]:
@@ -136,4 +150,5 @@ def _summary(rows: Sequence[dict[str, list[float]]]) -> dict[str, float]:
     shares = {name: figure(name) for name in ("found", "found_partly", "false", "level", "level_one", "inside_95")}
     medians = {n: figure(n, np.median) for n in ("centre_px", "iou", "projection", "landmark_px", "landmark_mm")}
     tail = figure("landmark_px", lambda values: np.percentile(values, 90))
-    return {"vertebrae": float(len(all_of("found"))), **shares, **medians, "landmark_px_90": tail}
+    counts = {"pictures": float(len(rows)), "vertebrae": float(len(all_of("found")))}
+    return {**counts, **shares, **medians, "landmark_px_90": tail}

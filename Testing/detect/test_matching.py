@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from SpineDARTLib.detect.clicks import with_clicks
 from SpineDARTLib.detect.links import LINKS_MM, smooth, step
-from SpineDARTLib.detect.matching import match
+from SpineDARTLib.detect.matching import LEAST_EVIDENCE, match
 from SpineDARTLib.detect.seeds import seeds_of
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.types import LEVELS, Seed
@@ -149,6 +150,61 @@ def test_what_is_not_started_says_why(pair):
     assert "seem to show T11 to L4" in reasons["T2"] and list(reasons) == ["T2", "L2"]
     nothing = seeds_of(match({}, pair), {}, pair, [Seed("L2")])
     assert nothing.reasons["L2"] == "No vertebra was found in AP and LAT. Click the centre of L2 in each view."
+
+
+def half_levels(column):
+    """False vertebrae between the true ones, as a network sees them in discs, in every view alike."""
+    return [replace(one, origin=(one.origin + other.origin) / 2) for one, other in pairwise(column)]
+
+
+def with_neighbours(detections, column, view):
+    """Detections that say where their neighbours are: those of discs, too, a whole step away."""
+    places = {one.level: project(one.origin[None], view)[0] for one in column}
+    step = np.mean([places[b.level] - places[a.level] for a, b in pairwise(column)], axis=0)
+    return tuple(
+        replace(one, neighbours_px=np.stack([one.centre_px - step, one.centre_px + step])) for one in detections
+    )
+
+
+def test_discs_that_both_views_take_for_vertebrae_are_left_out(pair):
+    column = make_column()
+    detections, truth = detected(column, pair, fine(CLEAN))
+    false, _ = detected(half_levels(column), pair, fine(CLEAN))
+    unsure = np.full(len(LEVELS), 1.0 / len(LEVELS))  # a detector that cannot count must not let them in
+    every = {
+        view.name: with_neighbours(
+            (
+                *(replace(one, level_probabilities=unsure, score=0.6) for one in detections[view.name]),
+                *(replace(one, level_probabilities=unsure, score=0.45) for one in false[view.name]),
+            ),
+            column,
+            view,
+        )
+        for view in pair
+    }
+    names = {view.name: (*truth[view.name], *[""] * len(false[view.name])) for view in pair}
+    assert list(shown(match(every, pair), names).values()) == [{level} for level in SHOWN]
+
+
+def test_a_weak_column_is_refused_unless_a_person_clicked(pair):
+    column = make_column(("L2", "L3"))
+    detections, _ = detected(column, pair, fine(CLEAN))
+    weak = {name: tuple(replace(one, score=0.2) for one in each) for name, each in detections.items()}
+    found = match(weak, pair)
+    assert not found.vertebrae and found.unused == {"AP": (0, 1), "LAT": (0, 1)}
+    assert found.evidence < LEAST_EVIDENCE < match(detections, pair).evidence
+    click = Seed("L2", {view.name: tuple(project(column[0].origin[None], view)[0]) for view in pair})
+    assert [one.level for one in match(with_clicks(weak, [click], pair), pair).vertebrae] == ["L2", "L3"]
+
+
+def test_a_click_keeps_the_detectors_own_score(pair):
+    column = make_column(("L2", "L3"))
+    detections, _ = detected(column, pair, fine(CLEAN))
+    faint = {name: tuple(replace(one, score=0.31) for one in each) for name, each in detections.items()}
+    click = Seed("L2", {view.name: tuple(project(column[0].origin[None], view)[0]) for view in pair})
+    joined = with_clicks(faint, [click], pair)
+    assert {one.score for each in joined.values() for one in each} == {0.31}
+    assert "L2" in {seed.level for seed in seeds_of(match(joined, pair), joined, pair, [click, Seed("L3")]).seeds}
 
 
 def test_labels_can_be_shifted_as_a_whole(pair):

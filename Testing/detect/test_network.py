@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -127,6 +130,52 @@ def test_weights_come_back(tmp_path, network):
     assert torch.allclose(detector.network(images, rois)[1].mask, network(images, rois)[1].mask, atol=0.02)
     path.write_bytes(path.read_bytes()[:-1] + b"\x07")
     with pytest.raises(InputError, match="sha256"):
+        load_detector(tmp_path)
+
+
+def weights_with(folder, data: bytes) -> None:
+    """Put other bytes in the weights' place, and their hash on the card."""
+    (folder / "detector.safetensors").write_bytes(data)
+    card = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
+    card["sha256"] = hashlib.sha256(data).hexdigest()
+    (folder / "detector.json").write_text(json.dumps(card), encoding="utf-8")
+
+
+def test_a_pickle_is_never_opened(tmp_path, network):
+    """Also where the card has its hash: whoever made both must not be able to run anything."""
+    save_detector(tmp_path, network, network.state_dict(), {})
+    trap = tmp_path / "sprung"
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(trap), "w"))
+
+    whole = io.BytesIO()
+    torch.save({"weight": Trap()}, whole)
+    for data in (pickle.dumps(Trap()), whole.getvalue()):
+        weights_with(tmp_path, data)
+        with pytest.raises(InputError, match="weights of a detector"):
+            load_detector(tmp_path)
+    assert not trap.exists()
+
+
+def test_weights_cut_short(tmp_path, network):
+    path = save_detector(tmp_path, network, network.state_dict(), {})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="sha256"):
+        load_detector(tmp_path)
+    for cut in (data[: len(data) // 2], data[:4], b""):
+        weights_with(tmp_path, cut)
+        with pytest.raises(InputError, match="weights of a detector"):
+            load_detector(tmp_path)
+
+
+def test_weights_of_another_network(tmp_path, network):
+    torch.manual_seed(0)
+    other = Network(replace(TINY, channels=32))
+    save_detector(tmp_path, network, other.state_dict(), {})
+    with pytest.raises(InputError, match="weights of a detector"):
         load_detector(tmp_path)
 
 

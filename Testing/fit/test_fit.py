@@ -96,7 +96,9 @@ def test_states_tell_the_course(course):
     assert states[-1].stage == "done" and {"coarse", "fine"} <= {state.stage for state in states}
     assert [state.step for state in states[:-1]] == list(range(1, len(states)))
     assert states[-2].step <= states[-2].total_steps == 50
-    assert set(states[0].losses) == {"image", "shape", "scale", "pose", "column", "landmarks"}
+    assert set(states[0].losses) == {
+        "image", "shape", "scale", "pose", "column", "landmarks", "silhouette", "decomposition"
+    }  # fmt: skip
     first = sum(states[0].losses.values())
     assert sum(states[-1].losses.values()) < first
     assert all(not state.evidence for state in states[:-1])
@@ -186,9 +188,8 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
     similarity = GradientNCC(real, Settings().image)
     start = spread(parameters_of(tuple(truth.values()), RANK, dtype=torch.float64), 2, Settings())
     column = ColumnPrior(tuple(truth), models, start.translation_mm)
-    prior = Prior(
-        start.translation_mm[0], start.base_rotation[0], torch.full((3,), 4.0), torch.full((3,), 0.2), (0.08, 0.03)
-    )
+    white = torch.eye(3, dtype=torch.float64).expand(3, -1, -1) / 4.0
+    prior = Prior(start.translation_mm[0], start.base_rotation[0], white, torch.full((3,), 0.2), (0.08, 0.03))
     regions = torch.ones(1, 1, 1, 1, 1, dtype=torch.float64).expand(2, 3, 2, *real.shape[-2:])
 
     def value(*tensors):
@@ -228,12 +229,11 @@ def test_landmarks_pull_towards_where_they_were_seen(seen, truth, models):
     model, vertebra = models["L3"], truth["L3"]
     point = model.landmarks["spinous_process"].on(vertebra.place(model.instance("L3", vertebra.coefficients)))
     marks = {view.name: {"spinous_process": (*project(point[None], view)[0], 2.0)} for view in seen}
-    scene = Scene(tuple(truth), models, RenderSettings())
     parameters = parameters_of(tuple(truth.values()), RANK)
     term = LandmarkTerm([Seed("L3", {}, marks)], tuple(truth), models, seen, parameters.translation_mm)
-    assert term(scene, parameters, 1.0).abs().max() < 1e-3
+    assert term(parameters, 1.0).abs().max() < 1e-3
     away = replace(parameters, translation_mm=parameters.translation_mm + torch.tensor([4.0, 0, 0]))
-    pulled = term(scene, away, 1.0)
+    pulled = term(away, 1.0)
     assert pulled[0, 1] > 0.5 and pulled[0, 0] == pulled[0, 2] == 0
 
 
@@ -249,17 +249,17 @@ def test_posterior_landmarks_may_count_more_and_covariances_count_by_direction(s
         }
     }
     seed = Seed("L3", {}, marks)
-    scene = Scene(tuple(truth), models, RenderSettings())
     parameters = parameters_of(tuple(truth.values()), RANK)
 
     def cost(one, posterior):
         term = LandmarkTerm([one], tuple(truth), models, seen, parameters.translation_mm, posterior)
-        return float(term(scene, parameters, 1.0)[0, 1])
+        return float(term(parameters, 1.0)[0, 1])
 
     assert cost(seed, 3.0) == pytest.approx(1.5 * cost(seed, 1.0), rel=1e-3)  # 3 / (3 + 1) against 1 / (1 + 1)
     along = replace(seed, covariances_px2={view.name: {"spinous_process": (36.0, 0.0, 0.25)}})
     across = replace(seed, covariances_px2={view.name: {"spinous_process": (0.25, 0.0, 36.0)}})
-    assert cost(along, 1.0) == pytest.approx(0.25, rel=1e-2) and cost(across, 1.0) > 5.0
+    # Six pixels are little more or less than one deviation along, many across; what is far off is bounded.
+    assert 0.15 < cost(along, 1.0) < 0.25 and 4.0 > cost(across, 1.0) > 1.0
 
 
 def test_good_landmarks_help_a_start_that_is_off(seen, truth, models):

@@ -82,10 +82,10 @@ def test_landmarks_give_pose_and_scale(models):
         for view in views
     }
     start = initialise([Seed("L3", {}, marks)], views, models).vertebrae["L3"]
-    # Landmarks are seen to a pixel, so what is usual keeps a little of its say.
-    np.testing.assert_allclose(start.pose[:3, :3], truth.pose[:3, :3], atol=0.005)
-    np.testing.assert_allclose(start.pose[:3, 3], truth.pose[:3, 3], atol=0.2)
-    assert start.scale == pytest.approx(1.08, abs=0.015)
+    # Landmarks of one picture err together, so what is usual keeps some of its say.
+    np.testing.assert_allclose(start.pose[:3, :3], truth.pose[:3, :3], atol=0.01)
+    np.testing.assert_allclose(start.pose[:3, 3], truth.pose[:3, 3], atol=0.4)
+    assert start.scale == pytest.approx(1.08, abs=0.025)
 
 
 def test_similarity_transform_never_mirrors():

@@ -35,7 +35,17 @@ def say(**answer):
 for line in sys.stdin:
     request = json.loads(line)
     if request["do"] == "hello":
-        say(id=request["id"], event="hello", format="spinedart-worker/1", version="0", levels=list(poses))
+        lacks = "There are no weights." if open(sys.argv[2]).read() == "no weights" else ""
+        about = {"format": "spinedart-worker/1", "version": "0", "levels": list(poses), "detector": lacks}
+        say(id=request["id"], event="hello", **about)
+    elif request["do"] == "find":
+        say(id=request["id"], event="started")
+        if open(sys.argv[2]).read() == "hangs":
+            continue
+        for step in range(10):
+            time.sleep(0.02)
+            say(id=request["id"], event="state", seconds=0.02 * step, stage="AP", step=step, total_steps=10)
+        say(id=request["id"], event="done", seconds=0.2, **json.loads(sys.argv[4]))
     elif request["do"] == "cancel":
         say(id=request["id"], event="ok")
         say(id=request["job"], event="cancelled")
@@ -118,8 +128,31 @@ def plan_folder(plans: tuple[Plan, ...], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def what_is_found() -> dict[str, Any]:
+    """What the worker finds: where the sample was clicked, L3 in doubt, boxes of 80 points for outlines."""
+    vertebrae = []
+    around = np.linspace(0.0, 2.0 * np.pi, 80)
+    for seed in read_case(resource_folder("sample")).seeds:
+        sure = 0.62 if seed.level == "L3" else 0.97
+        loops = {name: [(np.array(place) + np.stack([70 * np.cos(around), 45 * np.sin(around)], axis=1)).tolist()]
+                 for name, place in seed.clicks_px.items()}  # fmt: skip
+        note = "" if sure > 0.8 else "The label L3 is in doubt (62%); it may be L2. Check the level."
+        vertebrae.append(
+            {"level": seed.level, "label_probability": sure, "levels": {"L2": 1 - sure, seed.level: sure},
+             "seeds": dict(seed.clicks_px), "in_both": True, "note": note, "start": "detected", "outlines": loops}
+        )  # fmt: skip
+    reasons = {"L5": "L5 was found in AP only. Click its centre in LAT.", "T12": "T12 is cut by the border in LAT."}
+    shifts = {"-1": 0.3, "0": 0.65, "1": 0.05}
+    return {"vertebrae": vertebrae, "reasons": reasons, "words": "Found 3 vertebrae, L2 to L4.", "shifts": shifts}
+
+
+@pytest.fixture(scope="session")
 def open_module(
-    inventory: Inventory, plan_folder: Path, plans: tuple[Plan, ...], tmp_path_factory: pytest.TempPathFactory
+    inventory: Inventory,
+    plan_folder: Path,
+    plans: tuple[Plan, ...],
+    what_is_found: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], Any]]:
     """Opens the module anew, with a worker that does as ``session.manner`` says: "well", "dies" or "hangs"."""
     pytest.importorskip("PySide6", reason="PySide6 stands in for PythonQt in these tests")
@@ -132,7 +165,15 @@ def open_module(
     def opened() -> Any:
         manner = tmp_path_factory.mktemp("worker") / "manner"
         manner.write_text("well", encoding="utf-8")
-        worker = (sys.executable, "-c", WORKER, str(plan_folder), str(manner), json.dumps(poses))
+        worker = (
+            sys.executable,
+            "-c",
+            WORKER,
+            str(plan_folder),
+            str(manner),
+            json.dumps(poses),
+            json.dumps(what_is_found),
+        )
         sessions.append(Session(worker=worker))
         sessions[-1].manner = manner.write_text
         return sessions[-1]

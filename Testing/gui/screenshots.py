@@ -6,6 +6,7 @@ PYTHON is the interpreter for the fits, where the one that draws has no torch.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Any
@@ -31,14 +32,19 @@ def take(session: Session, out: Path) -> dict[str, float]:
     session.process(0.5)
     shoot("2_located")
     whole.picture(out / "window_located.png")
+    session.wait(lambda: presenter._client.alive and not presenter._background.busy)
+    session.process(2.0)
+    finding = find(session, shoot, whole, out) if not presenter.state.detector_lacks else float("nan")
     gaps = Gaps()
     session.press("Fit", "fit_all")
-    session.wait(lambda: any(job.share > 0.4 for job in presenter.state.jobs.values()))
+    session.wait(lambda: any(job.share > 0.4 for job in presenter.state.jobs.values()), 600.0)
     fitting = gaps.stop()
     shoot("3_fitting")
     whole.picture(out / "window_fitting.png")
     gaps = Gaps()
-    session.wait(lambda: bool(presenter.state.plans) and not any(job.open for job in presenter.state.jobs.values()))
+    session.wait(
+        lambda: bool(presenter.state.plans) and not any(job.open for job in presenter.state.jobs.values()), 900.0
+    )
     session.process(1.5)
     arriving = gaps.stop()
     fold(session)
@@ -74,7 +80,29 @@ def take(session: Session, out: Path) -> dict[str, float]:
     presenter.end_session()
     session.panel.toggle_help()
     shoot("9_keys")
-    return {"longest_pause_while_fitting_ms": fitting, "when_plans_arrive_ms": arriving, "updates_a_second": rate}
+    return {
+        "while_finding_ms": finding,
+        "longest_pause_while_fitting_ms": fitting,
+        "when_plans_arrive_ms": arriving,
+        "updates_a_second": rate,
+    }
+
+
+def find(session: Session, shoot: Callable[[str], None], whole: WholeWindow, out: Path) -> float:
+    """The sample without its clicks, found; then with them again. Gives the longest pause, ms."""
+    presenter = session.presenter
+    for level in tuple(presenter.state.seeds):
+        presenter.remove_level(level)
+    gaps = Gaps()
+    session.press("Locate", "find")
+    session.wait(lambda: presenter.state.finding is None)
+    session.process(1.0)
+    longest = gaps.stop()
+    shoot("2_found")
+    whole.picture(out / "window_found.png")
+    presenter.open_sample()
+    session.process(0.5)
+    return longest
 
 
 def session_entry(session: Session) -> np.ndarray:

@@ -17,6 +17,8 @@ VIEW = (560, 470)
 """Of one view, pixels."""
 
 GAP = 4
+BAR = 26
+"""Height of the bar above a view, which has its title, pixels."""
 
 
 class WholeWindow:
@@ -37,7 +39,7 @@ class WholeWindow:
             views = [Path(folder) / f"{at}.png" for at in range(4)]
             for window, path in zip(self._windows, views, strict=True):
                 window.save(path)
-            size = QtCore.QSize(WIDTH + 2 * (VIEW[0] + GAP), 2 * VIEW[1] + GAP)
+            size = QtCore.QSize(WIDTH + 2 * (VIEW[0] + GAP), 2 * (VIEW[1] + BAR) + GAP)
             whole = QtGui.QImage(size, QtGui.QImage.Format.Format_RGB32)
             whole.fill(QtGui.QColor("#2b2f36"))
             painter = QtGui.QPainter(whole)
@@ -45,8 +47,8 @@ class WholeWindow:
             painter.fillRect(0, 0, WIDTH, size.height(), panel_image.pixelColor(2, 2))
             painter.drawImage(0, 0, panel_image)
             for at, path in enumerate(views):
-                corner = QtCore.QPoint(WIDTH + GAP + (at % 2) * (VIEW[0] + GAP), (at // 2) * (VIEW[1] + GAP))
-                painter.drawImage(corner, QtGui.QImage(str(path)))
+                corner = QtCore.QPoint(WIDTH + GAP + (at % 2) * (VIEW[0] + GAP), (at // 2) * (VIEW[1] + BAR + GAP))
+                painter.drawImage(corner + QtCore.QPoint(0, BAR), QtGui.QImage(str(path)))
                 self._title(painter, corner, at)
             painter.end()
             whole.save(str(file))
@@ -60,7 +62,7 @@ class WholeWindow:
         font.setPixelSize(14)
         font.setBold(True)
         painter.setFont(font)
-        painter.drawText(corner + QtCore.QPoint(VIEW[0] // 2 - 20, 22), text or self._titles[at])
+        painter.drawText(corner + QtCore.QPoint(VIEW[0] // 2 - 20, BAR - 8), text or self._titles[at])
 
     def _look_at_selected(self) -> None:
         """From behind, above and the left, as an operator stands."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-FAKE = """
+FAKE = r'''
 import json, os, shutil, sys, time
 manner, plan = sys.argv[1], sys.argv[2]
 def say(**answer):
@@ -20,6 +20,30 @@ def state(job, step, total):
     say(id=job, event="state", seconds=0.01 * (step + 1), stage="coarse", step=step, total_steps=total,
         losses={"similarity": 1.0 / (step + 1), "shape": None}, losses_by_level={},
         vertebrae=[{"level": "L3", "pose": pose, "scale": 1.0, "coefficients": [0.5, -1.0]}])
+SPINE = {"L1": (250, 100, 0.97), "L2": (250, 160, 0.62), "L3": (250, 220, 0.95)}
+NEXT = {"L1": "L2", "L2": "L3", "L3": "L4", "L4": "L5"}
+def found(request):
+    """Three vertebrae one below the other, seen in both pictures; L4, where it is clicked in one, in the other."""
+    shift, clicks = request["settings"].get("detector", {}).get("shift", 0), request["clicks"]
+    told = []
+    for level, (u, v, sure) in SPINE.items():
+        levels = {level: sure, NEXT[level]: 1 - sure}
+        name = NEXT[level] if shift == 1 else level
+        box = [[[u - 20, v - 20], [u + 20, v - 20], [u + 20, v + 20], [u - 20, v - 20]]]
+        note = "" if levels.get(name, 0) > 0.8 else "The label %s is in doubt. Check the level." % name
+        told.append({"level": name, "label_probability": levels.get(name, 0), "levels": levels, "in_both": True,
+                     "seeds": {"AP": [u, v], "LAT": [u - 10, v + 1], **clicks.get(name, {})}, "note": note,
+                     "start": "clicks and detected" if name in clicks else "detected",
+                     "outlines": {"AP": box, "LAT": box}})
+    for level, click in clicks.items():
+        if level not in [one["level"] for one in told] and level != "L5":
+            told.append({"level": level, "label_probability": 1.0, "levels": {level: 1.0}, "in_both": True, "note": "",
+                         "seeds": {"AP": [250, 280], "LAT": [240, 281], **click}, "start": "clicks and detected",
+                         "outlines": {}})
+    reasons = {"L5": "L5 was found in AP only. Click its centre in LAT.", "T12": "T12 is cut by the border in AP."}
+    reasons = {level: words for level, words in reasons.items() if level not in clicks}
+    shifts = {"-1": 0.05, "0": 0.65, "1": 0.3} if not shift else {"-2": 0.05, "-1": 0.65, "0": 0.3}
+    return {"vertebrae": told, "reasons": reasons, "shifts": shifts, "words": "Found 3 vertebrae, L1 to L3."}
 if manner == "mute":
     print("ImportError: the library is broken", file=sys.stderr, flush=True)
     sys.exit(3)
@@ -30,13 +54,29 @@ for line in sys.stdin:
     request = json.loads(line)
     job = request["id"]
     if request["do"] == "hello":
-        say(id=job, event="hello", format="spinedart-worker/1", version="0", levels=["L3"])
+        lacks = "There are no weights of a detector. Click each vertebra." if manner == "weightless" else ""
+        say(id=job, event="hello", format="spinedart-worker/1", version="0", levels=["L3"], detector=lacks)
     elif request["do"] == "cancel":
         say(id=job, event="ok")
         if manner != "deaf":
             say(id=request["job"], event="cancelled")
+    elif request["do"] == "find":
+        say(id=job, event="started")
+        if manner in ("slow", "deaf"):
+            continue
+        say(id=job, event="state", seconds=0.1, stage="AP", step=0, total_steps=2)
+        say(id=job, event="state", seconds=0.2, stage="LAT", step=1, total_steps=2)
+        if manner == "refuses":
+            say(id=job, event="failed", kind="input", message="weights: got nothing; expected a detector")
+        elif manner == "dies" and not os.path.exists(request["case"] + "-died"):
+            open(request["case"] + "-died", "w").close()
+            os._exit(137)
+        else:
+            say(id=job, event="done", seconds=0.3, **found(request))
     elif request["do"] == "plan":
         say(id=job, event="started")
+        for at, view in enumerate(("AP", "LAT")):
+            say(id=job, event="state", seconds=0.01, stage=view, step=at, total_steps=2)
         state(job, 4, 50)
         case = request["case"]
         if manner == "dies" and not os.path.exists(case + "-died"):
@@ -60,7 +100,7 @@ for line in sys.stdin:
             print("this is no answer", flush=True)
         shutil.copytree(plan, request["out"])
         say(id=job, event="done", seconds=6.4, out=request["out"], vertebrae=[])
-"""
+'''
 """A worker as ``SpineDARTLib.worker`` speaks, which copies a plan folder instead of fitting."""
 
 

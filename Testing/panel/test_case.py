@@ -56,7 +56,7 @@ def test_the_sample_case(present: Present):
     assert (
         step(presenter, "Fit").words == "ready to fit L2 L3 L4" and step(presenter, "Fit").controls["fit_all"].enabled
     )
-    assert not step(presenter, "Locate").controls["find"].enabled
+    assert step(presenter, "Locate").controls["find"].enabled
     presenter.close_case()
     assert presenter.state.case is None and step(presenter, "Locate").mark == "waiting"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,53 @@ def test_going_on_gives_the_same_weights(folder, tmp_path):
         assert torch.equal(value, again.average[name]), name
 
 
+def test_a_loss_that_is_no_number_changes_no_weight(folder, tmp_path, monkeypatch):
+    settings = settings_of(folder, tmp_path / "a", 2)
+    training = Training(settings, store_of(settings))
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    good = training.losses
+    monkeypatch.setattr(training, "losses", lambda *given: {n: v * float("nan") for n, v in good(*given).items()})
+    steps = training.run()
+    assert next(steps).step == 1
+    assert training.progress.skipped == 1
+    for name, value in training.network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    monkeypatch.setattr(training, "losses", good)
+    assert next(steps).losses["total"] > 0
+    assert training.progress.skipped == 1
+    assert all(bool(torch.isfinite(value).all()) for value in training.average.values())
+    assert not all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(folder, tmp_path):
+    settings = settings_of(folder, tmp_path / "a", 2)
+    training = Training(settings, store_of(settings))
+    training.save()
+    old = (settings.out / CHECKPOINT).read_bytes()
+    steps = training.run()
+    next(steps)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(old) // 2, limits[1]))
+    try:
+        with pytest.raises(InputError, match=CHECKPOINT):
+            training.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (settings.out / CHECKPOINT).read_bytes() == old
+    assert not list(settings.out.glob("*.partial")) and not list(settings.out.glob(".*.partial"))
+
+
+def test_nobody_held_back_is_ever_learned_from(folder, tmp_path):
+    settings = settings_of(folder, tmp_path / "a", 1)
+    store = store_of(settings)
+    training = Training(settings, store)
+    assert {one.subject for one in store.validation} == {"tiny-2"}
+    own = {one.image.tobytes() for one in store.validation}
+    for step in range(40):
+        for image in training.batches(step)[0][1].images:
+            assert image.numpy().tobytes() not in own
+
+
 def test_what_is_kept(folder, tmp_path):
     settings = settings_of(folder, tmp_path / "a", 3)
     states = list(train(Training(settings, store_of(settings))))
@@ -57,8 +105,12 @@ def test_what_is_kept(folder, tmp_path):
     history = json.loads((out / "history.json").read_text(encoding="utf-8"))
     assert history[-1]["step"] == 3
     assert history[-1]["validation"]["pictures"] == 4
-    assert {"curves.png", "examples_validation.png", CHECKPOINT} <= {path.name for path in out.iterdir()}
+    kept = {"curves.png", "examples_validation.png", CHECKPOINT, "README.md"}
+    assert kept <= {path.name for path in out.iterdir()}
+    assert history[-1]["validation_scanned"] == history[-1]["validation"]
     card = load_detector(out).card
+    assert card["metrics"]["validation"] == history[-1]["validation"]
+    assert card["sha256"] in (out / "README.md").read_text(encoding="utf-8")
     assert card["subjects"] == ["tiny-0", "tiny-1"]
     assert card["held_back"] == ["tiny-2"]
 
