@@ -26,7 +26,7 @@ class Found:
 
     Attributes:
         scores: (n,).
-        boxes: (n, 4) left, top, right, bottom.
+        boxes: (n, 4) left, top, right, bottom, as the second stage's first look refined them.
         centres: (n, 2) of the bodies, as the first stage sees them.
         links: (n, 2, 2) where the centres of the neighbours above and below should be.
         levels: (n, 17) probabilities.
@@ -56,18 +56,24 @@ def find_vertebrae(
     """
     seen = network.see(images)
     peaks = [_peaks(seen.dense, number, least) for number in range(len(images))]
-    rois = torch.cat(
-        [torch.nn.functional.pad(widened(one[1]) + 0.5, (1, 0), value=float(i)) for i, one in enumerate(peaks)]
-    )
+    picture = torch.cat([torch.full((len(one[0]),), float(i)) for i, one in enumerate(peaks)]).to(images)
+    rois = _cut(picture, torch.cat([one[1] for one in peaks]))
+    refined = network.refined(seen, rois)
+    rois = _cut(picture, refined)
     crops, levels = network.look(seen, rois)
     levels = levels.softmax(-1)
     found, start = [], 0
-    for scores, boxes, centres, links in peaks:
+    for scores, _, centres, links in peaks:
         part = slice(start, start + len(scores))
         own = Crops(*(getattr(crops, name)[part] for name in Crops.__dataclass_fields__))
-        found.append(Found(scores, boxes, centres, links, levels[part], rois[part, 1:], own))
+        found.append(Found(scores, refined[part], centres, links, levels[part], rois[part, 1:], own))
         start += len(scores)
     return found
+
+
+def _cut(picture: Tensor, boxes: Tensor) -> Tensor:
+    """(n, 5) what the second stage looks at: number of the picture, then edges."""
+    return torch.cat([picture[:, None], widened(boxes) + 0.5], 1)
 
 
 def cells(dense: Dense) -> Float[Tensor, "rows columns 2"]:

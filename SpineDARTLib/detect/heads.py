@@ -58,6 +58,7 @@ class Crops:
         visible: (vertebrae, 10) logit that the landmark can be seen.
         share: (vertebrae,) logit of how much of the vertebra is in the exposed field.
         summary: (vertebrae, channels) for ``LevelHead``.
+        box: (vertebrae, 4) left, top, right, bottom of the vertebra in what was cut, 0 to 1.
     """
 
     mask: Tensor
@@ -68,6 +69,7 @@ class Crops:
     visible: Tensor
     share: Tensor
     summary: Tensor
+    box: Tensor
 
 
 class DenseHead(nn.Module):
@@ -107,14 +109,14 @@ class Hourglass(nn.Module):
         self.blend = nn.ModuleList([block(middle, middle), block(channels, channels)])
         self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
 
-    def forward(self, features: Float[Tensor, "boxes channels side side"]) -> Tensor:
-        """(boxes, channels / 2, side, side)."""
+    def forward(self, features: Float[Tensor, "boxes channels side side"]) -> tuple[Tensor, Tensor]:
+        """(boxes, channels / 2, side, side) with all sizes blended, and the smallest size alone."""
         first = self.inward(features)
         second = self.halve(first)
-        deep = self.whole(self.quarter(second) + self.place)
+        deep = least = self.whole(self.quarter(second) + self.place)
         for narrow, blend, beside in zip(self.narrow, self.blend, (second, first), strict=True):
             deep = blend(self.up(narrow(deep)) + beside)
-        return deep
+        return deep, least
 
 
 class CropHead(nn.Module):
@@ -132,6 +134,9 @@ class CropHead(nn.Module):
         self.out = nn.Conv2d(channels // 2, 2 + LANDMARKS, 1)
         self.dense = nn.Conv2d(channels, 4 * LANDMARKS, 1)
         self.share = nn.Linear(2 * channels, 1)
+        self.box = nn.Linear(2 * channels * (self.side // 8) ** 2, 4)
+        nn.init.normal_(self.box.weight, std=0.001)
+        self.box.bias = nn.Parameter(torch.tensor([0.1, 0.1, 0.9, 0.9]))
 
     def forward(
         self,
@@ -143,7 +148,7 @@ class CropHead(nn.Module):
         side = self.side
         fine = self.fine(roi_align(prepared.float(), rois, 2 * side, 1.0, 2, aligned=True))
         seen = roi_align(features.float(), rois, side // 2, 1 / self.patch, 2, aligned=True)
-        middle = self.hourglass(torch.cat([seen.to(fine.dtype), self.coarse(fine)], 1))
+        middle, least = self.hourglass(torch.cat([seen.to(fine.dtype), self.coarse(fine)], 1))
         pictures = self.out(self.last(torch.cat([self.up(middle), fine], 1))).float()
         heat = pictures[:, 2:]
         chance = heat.flatten(2).softmax(-1)
@@ -156,7 +161,8 @@ class CropHead(nn.Module):
         factor = 0.05 * torch.stack([wide, said[..., 1].clamp(-8.0, 8.0), high], -1)
         summary = torch.cat([middle.mean((2, 3)), middle.amax((2, 3))], 1).float()
         share = self.share(summary)[:, 0].float()
-        return Crops(pictures[:, 0], pictures[:, 1], heat, mean, factor, said[..., 3], share, summary)
+        box = self.box(least.flatten(1)).float()
+        return Crops(pictures[:, 0], pictures[:, 1], heat, mean, factor, said[..., 3], share, summary, box)
 
 
 class LevelHead(nn.Module):

@@ -21,7 +21,8 @@ CLEAR = 0.5
 """Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
 
 FAINT = 0.4
-"""Score that the best of several views' detections of a vertebra must reach."""
+"""Score that the best of several views' detections of a vertebra must reach: of those from 0.4 to 0.5, 103 were true,
+23 false; of those below 207 and 193; what neighbours in the column vouch for is truer still."""
 
 SURE = 0.8
 """Probability of a label below which it is called in doubt."""

@@ -30,8 +30,9 @@ from .targets import crop_targets, dense_targets
 
 CHECKPOINT = "checkpoint.pt"
 FORMAT = "spinedart-training/1"
-JITTER = 0.06
-"""Standard deviation of how far the first stage's boxes are off, share of their sides."""
+JITTER = (0.02, 0.2)
+"""Least and greatest standard deviation of how far a box is off that the second stage looks into, share of its sides:
+its second look is at boxes that its first one has refined."""
 FETCHED = 4
 """Batches brought together ahead of the step that needs them."""
 LARGEST_GRADIENT = 5.0
@@ -200,7 +201,8 @@ class Training:
     def losses(self, batch: Batch, seed: int) -> dict[str, Tensor]:
         """Of a batch as it is; bfloat16 on CUDA."""
         device = self.settings.device
-        jitter = JITTER * Draw(seed, device).normal(len(batch.levels), 4)
+        draw, count = Draw(seed, device), len(batch.levels)
+        jitter = draw.uniform(count, 1, low=JITTER[0], high=JITTER[1]) * draw.normal(count, 4)
         wanted = crop_targets(batch, self.settings.architecture.crop_px, jitter)
         half = torch.autocast("cuda", dtype=torch.bfloat16) if device.startswith("cuda") else nullcontext()
         with half:

@@ -17,7 +17,7 @@ from .targets import CropTargets, DenseTargets
 WEIGHTS = {
     "heat": 1.0, "box": 0.6, "offset": 1.0, "links": 0.2, "level_dense": 0.2,
     "mask": 1.0, "projection": 4.0, "place": 6.0, "heatmap": 0.25, "spread": 0.1, "visible": 0.2, "share": 0.2,
-    "level": 0.6,
+    "level": 0.6, "refined": 4.0,
 }  # fmt: skip
 POSTERIOR = slice(4, 10)
 POSTERIOR_WEIGHT = 1.5
@@ -75,6 +75,7 @@ def crop_losses(said: Crops, level: Tensor, wanted: CropTargets, batch: Batch) -
         "visible": binary_cross_entropy_with_logits(said.visible, visibility),
         "share": binary_cross_entropy_with_logits(said.share, batch.shares[index]),
         "level": cross_entropy(level, batch.levels[index]),
+        "refined": smooth_l1_loss(said.box, wanted.boxes, beta=0.02),
     }
 
 

@@ -115,6 +115,7 @@ class CropTargets:
         mask, projection, known: (vertebrae, side, side); known is 0 where the kept picture ended.
         places: (vertebrae, 10, 2) landmarks in the box, 0 to 1.
         located: (vertebrae, 10) whether a landmark is in the exposed field and in the box.
+        boxes: (vertebrae, 4) of the vertebrae, in what was cut, 0 to 1.
     """
 
     rois: Tensor
@@ -124,6 +125,7 @@ class CropTargets:
     known: Tensor
     places: Tensor
     located: Tensor
+    boxes: Tensor
 
 
 def crop_targets(batch: Batch, side: int, jitter: Float[Tensor, "vertebrae 4"]) -> CropTargets:
@@ -149,4 +151,5 @@ def crop_targets(batch: Batch, side: int, jitter: Float[Tensor, "vertebrae 4"]) 
     places = (batch.landmarks[index] - cut[:, None, :2]) / span[:, 0]
     located = (batch.visibility[index] > 0) & (places > 0.0).all(-1) & (places < 1.0).all(-1)
     rois = torch.cat([picture[:, None].float(), cut + 0.5], 1)
-    return CropTargets(rois, index, found[:, 0], found[:, 1], known.float(), places, located.float())
+    true = ((boxes.unflatten(1, (2, 2)) - cut[:, None, :2]) / span[:, 0]).flatten(1)
+    return CropTargets(rois, index, found[:, 0], found[:, 1], known.float(), places, located.float(), true)

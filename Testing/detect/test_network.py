@@ -18,7 +18,7 @@ from SpineDARTLib.detect.canonical import canonical_frame, move
 from SpineDARTLib.detect.decode import check_size, find_vertebrae
 from SpineDARTLib.detect.find import LANDMARK_NAMES, _uncut, detect
 from SpineDARTLib.detect.heads import UNIT_PX, Dense
-from SpineDARTLib.detect.network import Network, Seen
+from SpineDARTLib.detect.network import WIDEN, Network, Seen
 from SpineDARTLib.detect.weights import Detector, load_detector, save_detector
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.simulate.imaging import labels
@@ -31,8 +31,12 @@ def network() -> Network:
     return Network(TINY).eval()
 
 
-def planted(network: Network, monkeypatch, places: list[tuple[int, int]]) -> None:
-    """Make the first stage see a centre in these cells (row, column), the boxes 40 px wide and 20 high."""
+def planted(
+    network: Network, monkeypatch, places: list[tuple[int, int]], said: tuple[float, ...] = (0.1, 0.1, 0.9, 0.9)
+) -> None:
+    """Make the first stage see a centre in these cells (row, column), the boxes 40 px wide and 20 high, and the second
+    stage say where in its cut the box is; it agrees with the first one if nothing is given."""
+    monkeypatch.setattr(network.crops.box, "forward", lambda least: torch.tensor(said).expand(len(least), 4))
     seen_before = network.see
 
     def see(images):
@@ -76,6 +80,13 @@ def test_neighbours_stay_and_doubles_go(network, monkeypatch):
     found = find_vertebrae(network, torch.rand(1, 64, 64))[0]
     assert found.centres.round().tolist() == [[36, 12], [36, 36], [36, 52], [52, 52]]
     assert found.boxes[0].tolist() == pytest.approx([15.5, 1.5, 55.5, 21.5])
+
+
+def test_the_second_look_is_at_the_box_that_the_first_one_said(network, monkeypatch):
+    planted(network, monkeypatch, [(2, 4)], (0.2, 0.1, 0.9, 0.7))  # of a cut that is 50 px wide and 25 high
+    found = find_vertebrae(network, torch.rand(1, 64, 64))[0]
+    assert found.boxes[0].tolist() == pytest.approx([20.5, 9.5, 55.5, 24.5])
+    assert (found.rois[0, 2:] - found.rois[0, :2]).tolist() == pytest.approx([35 * WIDEN, 15 * WIDEN])
 
 
 def test_detections_are_in_the_stored_pictures_pixels(network, monkeypatch):

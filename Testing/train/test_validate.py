@@ -33,7 +33,7 @@ def perfect(samples, number, turn=0):
     count = len(batch.levels)
     zero = torch.zeros(count)
     factor = torch.tensor([0.05, 0.0, 0.05]).expand(count, 10, 3)
-    crops = Crops(20 * truth.mask - 10, truth.projection, zero, truth.places, factor, zero, zero, zero)
+    crops = Crops(20 * truth.mask - 10, truth.projection, zero, truth.places, factor, zero, zero, zero, truth.boxes)
     levels = torch.nn.functional.one_hot(batch.levels + turn, 17).float()
     return Found(zero + 0.9, batch.boxes, batch.centres(), zero, levels, widened(batch.boxes) + 0.5, crops)
 
