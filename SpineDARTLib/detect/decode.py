@@ -16,6 +16,9 @@ from .network import Network, widened
 MOST = 24
 """Vertebrae in one picture: T1-L5 are 17."""
 LEAST_SCORE = 0.15
+REFINED = 3
+"""Times that a box is refined before it is looked into. Overlap with the true boxes of people held back, medians: 0.57
+as the first stage says, 0.63, 0.68 and 0.69 after one, two and three looks."""
 NEAR = 0.22
 """Two centres nearer than this share of a box's mean side are of one vertebra."""
 
@@ -26,7 +29,7 @@ class Found:
 
     Attributes:
         scores: (n,).
-        boxes: (n, 4) left, top, right, bottom, as the second stage's first look refined them.
+        boxes: (n, 4) left, top, right, bottom, refined.
         centres: (n, 2) of the bodies, as the first stage sees them.
         links: (n, 2, 2) where the centres of the neighbours above and below should be.
         levels: (n, 17) probabilities.
@@ -57,8 +60,9 @@ def find_vertebrae(
     seen = network.see(images)
     peaks = [_peaks(seen.dense, number, least) for number in range(len(images))]
     picture = torch.cat([torch.full((len(one[0]),), float(i)) for i, one in enumerate(peaks)]).to(images)
-    rois = _cut(picture, torch.cat([one[1] for one in peaks]))
-    refined = network.refined(seen, rois)
+    refined = torch.cat([one[1] for one in peaks])
+    for _ in range(REFINED):
+        refined = network.refined(seen, _cut(picture, refined))
     rois = _cut(picture, refined)
     crops, levels = network.look(seen, rois)
     levels = levels.softmax(-1)

@@ -30,6 +30,7 @@ OFF = {"landmark_weight": 0.0, "silhouette_weight": 0.0, "decomposition_weight":
 
 ROWS: Mapping[str, Mapping[str, float] | None] = {
     "clicks": None,
+    "clicks and detected": {},
     "detected starts": OFF,
     "landmarks": {"silhouette_weight": 0.0, "decomposition_weight": 0.0},
     "+ silhouette": {"decomposition_weight": 0.0},
@@ -71,7 +72,7 @@ def fit_one(one: TrueCase, way: str, weights: Path) -> dict[str, Any]:
         located = Located(tuple(click_seeds(one)))
     else:
         found = detect(one.case.views, load_detector(weights))
-        case = replace(one.case, seeds=())
+        case = replace(one.case, seeds=tuple(click_seeds(one)) if way.startswith("clicks") else ())
         located = located_from(case, found, best_shift(owners(one, found)[0]))
         located = replace(located, seeds=tuple(seed for seed in located.seeds if seed.level in one.whole))
         settings = replace(settings, fit=replace(settings.fit, **changed))

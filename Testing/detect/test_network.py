@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from SpineDARTLib.detect import decode
 from SpineDARTLib.detect.architecture import CPU, GPU, TINY, from_json
 from SpineDARTLib.detect.backbone import prepare
 from SpineDARTLib.detect.canonical import canonical_frame, move
@@ -83,6 +84,7 @@ def test_neighbours_stay_and_doubles_go(network, monkeypatch):
 
 
 def test_the_second_look_is_at_the_box_that_the_first_one_said(network, monkeypatch):
+    monkeypatch.setattr(decode, "REFINED", 1)
     planted(network, monkeypatch, [(2, 4)], (0.2, 0.1, 0.9, 0.7))  # of a cut that is 50 px wide and 25 high
     found = find_vertebrae(network, torch.rand(1, 64, 64))[0]
     assert found.boxes[0].tolist() == pytest.approx([20.5, 9.5, 55.5, 24.5])
