@@ -34,9 +34,10 @@ QUICK = Settings(fit=replace(FitSettings(), stages=STAGES))
 
 @pytest.fixture(scope="module")
 def lumbar_resources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped resources with an atlas of L1-L5 alone."""
+    """The shipped resources with an atlas of L1-L5 alone, and no weights."""
     folder = tmp_path_factory.mktemp("resources")
     (folder / "atlas").mkdir()
+    (folder / "weights").mkdir()
     for name in ("L1-L5.json", "L1-L5.npz", "morphometry.csv"):
         shutil.copy(resource_folder("atlas") / name, folder / "atlas")
     shutil.copytree(resource_folder("sample"), folder / "sample")

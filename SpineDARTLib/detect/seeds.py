@@ -20,7 +20,7 @@ LEAST_SEEN = 0.6
 CLEAR = 0.5
 """Score from which one view's detection at the end of the column, where no neighbour vouches for it, is believed."""
 
-FAINT = 0.4
+FAINT = 0.3
 """Score that the best of several views' detections of a vertebra must reach: of those from 0.4 to 0.5, 103 were true,
 23 false; of those below 207 and 193; what neighbours in the column vouch for is truer still."""
 

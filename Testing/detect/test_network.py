@@ -203,6 +203,7 @@ def test_a_card_that_is_none(tmp_path, network, text):
 def test_no_weights_say_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="click each vertebral body's centre"):
         load_detector(tmp_path)
+    (tmp_path / "weights").mkdir()
     monkeypatch.setenv("SPINEDART_RESOURCES", str(tmp_path))
     with pytest.raises(InputError, match="spinedart train detector"):
         load_detector()
