@@ -19,7 +19,7 @@ from SpineDARTLib.io.plan import read_plan, write_plan
 from SpineDARTLib.io.truth import read_truth
 from SpineDARTLib.locating import Located
 from SpineDARTLib.overlay import QUIET, VERTEBRA, _words, draw_overlay
-from SpineDARTLib.pipeline import contradiction, doubted, plan_case, remembered
+from SpineDARTLib.pipeline import beside_doubtful, contradiction, doubted, plan_case, remembered
 from SpineDARTLib.report.pages import Report, report_html
 from SpineDARTLib.resources import VARIABLE, resource_folder
 from SpineDARTLib.types import FittedVertebra, Place, Seed, Status, Vertebra
@@ -153,3 +153,24 @@ def test_no_fit_is_trusted_to_a_picture_that_contradicts_the_geometry():
     assert found.status is Status.LOW_CONFIDENCE and words in found.reason
     diverged = replace(fitted, status=Status.DIVERGED)
     assert doubted(diverged, words).status is Status.DIVERGED
+
+
+def test_no_fit_without_a_click_is_trusted_beside_one_that_is_not(planned):
+    good = planned[2][2].fitted
+    low = replace(good, status=Status.LOW_CONFIDENCE)
+
+    def after(unclicked: set[str], **levels) -> dict[str, Status]:
+        judged = beside_doubtful([replace(one, level=level) for level, one in levels.items()], unclicked)
+        return {one.level: one.status for one in judged}
+
+    every = {"L1", "L2", "L3", "L4"}
+    found = after(every, L1=good, L2=low, L3=good, L4=good)
+    assert [found[level].usable for level in ("L1", "L2", "L3", "L4")] == [False, False, False, True]
+    assert after(every - {"L3"}, L2=low, L3=good)["L3"].usable, "a click vouches for it"
+    assert after(every - {"L2"}, L2=low, L3=good)["L3"].usable, (
+        "a click was on the other: it is no sign of a wrong pair"
+    )
+    lost = replace(good, status=Status.NOT_INITIALISED, vertebra=None)
+    assert after(every, L2=lost, L3=good)["L3"].usable
+    (said,) = (one for one in beside_doubtful([low, replace(good, level="L3")], every) if one.level == "L3")
+    assert "L2" in said.reason and "Click the centre of L3" in said.reason
