@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Slicer's MRML, VTK and Qt together have crashed in two of some ten long runs ("free(): invalid pointer" between two tests;
+# the cause is not known): these tests run apart, and again after a crash. A test that fails is not run again.
+DRAWN := Testing/gui Testing/panel Testing/scene
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint screenshots format clean
@@ -16,7 +19,11 @@ demo: $(STAMP) ## plan the sample case; results go to output/demo
 
 test: lint ## lint, types and all tests
 	@echo "== tests (pytest)"
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(addprefix --ignore=,$(DRAWN))
+	@echo "== tests that draw with VTK and Qt (pytest; a process of their own)"
+	@$(BIN)/python -m pytest -q $(DRAWN) || { \
+	    status=$$?; [ $$status -gt 128 ] || exit $$status; \
+	    echo "== a library crashed (status $$status); once more" >&2; $(BIN)/python -m pytest -q $(DRAWN); }
 
 lint: $(STAMP) ## style (ruff) and types (pyright)
 	@echo "== style (ruff check, ruff format --check)"
