@@ -42,7 +42,7 @@ def test_the_sample_case_with_the_real_worker(stage: Stage, tmp_path: Path, monk
     presenter.open_sample()
     presenter.set_settings(QUICK)
     presenter.fit(["L3"])
-    stage.until(lambda: not presenter.state.jobs["L3"].open, 60.0)
+    stage.until(lambda: not presenter.state.jobs["L3"].open, 180.0)
     job = presenter.state.jobs["L3"]
     assert job.state == "done", job.words
     assert job.losses and shares == sorted(shares)
