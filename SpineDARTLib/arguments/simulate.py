@@ -38,6 +38,8 @@ class Simulated(Common):
     """Where its vertebrae are: level, x_mm, y_mm, z_mm (RAS). When absent, those of LIDC-IDRI-0314."""
     chest_share: float = 1.0
     """Of the drawn patients who get that chest, 0 to 1."""
+    stretch_share: float = 0.0
+    """Of the other drawn patients, of whom there is a stretch of the spine in soft tissue and no other bone, 0 to 1."""
     levels: Annotated[str, arg(metavar="T12,L1")] = ""
     """What the machine looks at; anything from T1 to L5 when absent."""
     seed: int = Settings.seed
@@ -53,7 +55,8 @@ class Simulated(Common):
         Raises:
             InputError: names the argument.
         """
-        for name, share in {"ct-share": self.ct_share, "chest-share": self.chest_share}.items():
+        shares = {"ct-share": self.ct_share, "chest-share": self.chest_share, "stretch-share": self.stretch_share}
+        for name, share in shares.items():
             if not 0.0 <= share <= 1.0:
                 raise InputError(f"--{name}", "", share, "0 to 1")
         if self.masks_too and self.ct is None:
@@ -87,6 +90,7 @@ class Simulated(Common):
             self.chest,
             self.chest_centres,
             self.chest_share,
+            self.stretch_share,
         )
         supply.check()
         return supply

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class Supply:
         chest: a chest CT that drawn spines are put in, or None.
         chest_centres: table of where its vertebrae are, see ``patient.chest.read_centres``.
         chest_share: of the drawn patients who get that chest.
+        stretch_share: of the other drawn patients, of whom there is a stretch of the spine in soft tissue and no other
+            bone: a phantom on a bench, or X-rays made from a segmented scan. Without ribs and sacrum a network has to
+            tell the level by the vertebra.
     """
 
     settings: SimulationSettings
@@ -71,11 +74,14 @@ class Supply:
     chest: Path | None = None
     chest_centres: Path | None = None
     chest_share: float = 1.0
+    stretch_share: float = field(default=0.0, repr=False)
 
     @property
     def fingerprint(self) -> str:
         """A short word that differs where version, settings or sources differ."""
-        return hashlib.sha256(f"{__version__} {self!r}".encode()).hexdigest()[:16]
+        # Shards of before there were stretches are still theirs.
+        stretches = f" {self.stretch_share}" if self.stretch_share else ""
+        return hashlib.sha256(f"{__version__} {self!r}{stretches}".encode()).hexdigest()[:16]
 
     def check(self) -> None:
         """Find out before any work whether there are scans.
@@ -107,14 +113,16 @@ class Supply:
         subject = f"synthetic-{self.settings.seed}-{number}"
         if self.chest is not None and chance(stream(self.settings.seed, "chest", number), self.chest_share):
             return _in_chest(subject, _chest(self.chest, self.chest_centres, self.settings), self.levels, self.settings)
-        return _drawn(subject, self.levels, self.settings)
+        stretch = chance(stream(self.settings.seed, "stretch", number), self.stretch_share)
+        return _drawn(subject, self.levels, self.settings, stretch)
 
 
-def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
-    """A patient drawn from the atlas, built as far as the pictures may reach."""
+def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings, stretch: bool = False) -> Aimed:
+    """A patient drawn from the atlas, built as far as the pictures may reach; or only a stretch of the spine."""
     generator = stream(settings.seed, subject)
     spine = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, generator.uniform(-60.0, 60.0, 3))
     level, target = _aim(spine.vertebrae, levels, generator)
+    there = _stretch(level, stream(settings.seed, subject, "stretch")) if stretch else LEVELS
     fractured = any(one.fracture for one in spine.vertebrae.values())
     quality = draw_quality(settings.bone, generator, fractured)
     vertebrae = {
@@ -122,6 +130,7 @@ def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) ->
         if _reach(one.vertices, target) < settings.bone_reach_mm
         else one
         for name, one in spine.vertebrae.items()
+        if name in there
     }
     body = draw_body(spine, settings.body, generator, target, settings.reach_mm)
     stubs = tuple(
@@ -129,8 +138,16 @@ def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) ->
         for vertices, faces in spine.stubs
         if _reach(vertices, target) < settings.bone_reach_mm
     )
-    patient = Patient(subject, vertebrae, (*body, *stubs), facing=spine.facing)
+    around = tuple(one for one in body if one.material != "bone") if stretch else (*body, *stubs)
+    patient = Patient(subject, vertebrae, around, facing=spine.facing)
     return Aimed(_with_foreign(patient, settings, generator), level, target)
+
+
+def _stretch(level: str, generator: np.random.Generator) -> tuple[str, ...]:
+    """Three to eight neighbours with a level somewhere among them."""
+    count = int(generator.integers(3, 9))
+    first = LEVELS.index(level) - int(generator.integers(count))
+    return LEVELS[max(first, 0) : first + count]
 
 
 def _scanned(number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings) -> Aimed:

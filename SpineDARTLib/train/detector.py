@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,13 +198,12 @@ class Training:
         return {**{name: value.detach() for name, value in losses.items()}, "total": total.detach()}
 
     def losses(self, batch: Batch, seed: int) -> dict[str, Tensor]:
-        """Of a batch as it is; bfloat16 on CUDA."""
+        """Of a batch as it is."""
         device = self.settings.device
         draw, count = Draw(seed, device), len(batch.levels)
         jitter = draw.uniform(count, 1, low=JITTER[0], high=JITTER[1]) * draw.normal(count, 4)
         wanted = crop_targets(batch, self.settings.architecture.crop_px, jitter)
-        half = torch.autocast("cuda", dtype=torch.bfloat16) if device.startswith("cuda") else nullcontext()
-        with half:
+        with torch.autocast(torch.device(device).type, torch.bfloat16, self.settings.half and halves(device)):
             dense, crops, level = self.network(batch.images, wanted.rois)
         found = dense_losses(dense, dense_targets(batch, cells(dense)))
         return {**found, **crop_losses(crops, level, wanted, batch)} if len(wanted.index) else found
@@ -255,6 +253,14 @@ class Training:
         network = Network(self.settings.architecture).to(self.settings.device)
         network.load_state_dict(self.average)
         return network.eval()
+
+
+def halves(device: str) -> bool:
+    """Whether a device multiplies bfloat16 faster than float32: GPUs, and processors with instructions for it."""
+    if device.startswith("cuda"):
+        return True
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older ones cannot tell
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _groups(network: Network, decay: float) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class DetectorTraining:
         decay: of the weights.
         averaging: of the weights' moving average, which is what is kept.
         validate_minutes: between validations; ``validate_steps`` between them where steps are counted.
+        half: multiply in bfloat16 where the device does so faster: half again as many steps on a processor that can.
         sources: of the data, by name, where the names of the people do not tell them (``card.SOURCES``).
         validation_pictures: at most so many of people held back.
         held_back: people nobody learns from; one drawn patient in ``held_back_every`` comes to them.
@@ -57,6 +58,7 @@ class DetectorTraining:
     """Between looks for new shards; 0: never (a training that is to be repeated exactly)."""
     parts: int = 1
     sources: tuple[str, ...] = ()
+    half: bool = True
 
 
 def gpu_budget(out: Path, data: tuple[Path, ...], cases: Path | None, minutes: float | None) -> DetectorTraining:
@@ -73,4 +75,4 @@ def cpu_budget(out: Path, data: tuple[Path, ...], cases: Path | None, minutes: f
 def tiny(out: Path, data: tuple[Path, ...], steps: int, seed: int = 0) -> DetectorTraining:
     """For tests: a network of a tenth of a million weights, steps counted."""
     whole = DetectorTraining(out, data, None, TINY, 60.0, steps, 4, 3e-3, 3, 0.01, 0.9, seed=seed)
-    return replace(whole, validate_minutes=1e9, validation_pictures=4, grow_seconds=0.0)
+    return replace(whole, validate_minutes=1e9, validation_pictures=4, grow_seconds=0.0, half=False)

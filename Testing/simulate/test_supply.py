@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from SpineDARTLib import __version__
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.simulate.batch import take_all
@@ -41,6 +43,23 @@ def test_a_drawn_patient_is_whole_where_the_machine_looks(aimed):
         near = np.abs(one.vertices[:, 2] - aimed.target_mm[2]).min() < reach
         assert (one.volume is not None) == near
     assert {volume.material for volume in aimed.patient.volumes} >= {"soft", "bone"}
+
+
+def test_a_stretch_has_its_vertebrae_and_no_other_bone(aimed):
+    stretch = replace(SUPPLY, stretch_share=1.0).patient(3)
+    there = list(stretch.patient.vertebrae)
+    first = LEVELS.index(there[0])
+    assert there == list(LEVELS[first : first + len(there)]) and 3 <= len(there) <= 8 and stretch.level in there
+    assert {volume.material for volume in stretch.patient.volumes} <= {"soft", "steel", "titanium", "cement"}
+    same = stretch.patient.vertebrae[stretch.level].vertices
+    assert same == pytest.approx(aimed.patient.vertebrae[stretch.level].vertices)
+
+
+def test_shards_made_before_there_were_stretches_are_still_theirs():
+    assert replace(SUPPLY, stretch_share=0.0).fingerprint == SUPPLY.fingerprint
+    assert replace(SUPPLY, stretch_share=0.5).fingerprint != SUPPLY.fingerprint
+    older = f"{__version__} {SUPPLY!r}"
+    assert SUPPLY.fingerprint == hashlib.sha256(older.encode()).hexdigest()[:16] and "stretch" not in older
 
 
 def test_its_pictures_show_bone_where_the_labels_say(aimed):

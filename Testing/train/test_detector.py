@@ -35,6 +35,18 @@ def test_the_loss_falls(folder, tmp_path):
     assert sum(totals[-5:]) < 0.85 * sum(totals[:5])
 
 
+def test_in_half_precision_the_loss_is_the_same_and_falls(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("SpineDARTLib.train.detector.halves", lambda device: True)
+    settings = settings_of(folder, tmp_path / "a")
+    store = store_of(settings)
+    whole, half = (
+        [state.losses["total"] for state in Training(replace(settings, half=one), store).run()] for one in (False, True)
+    )
+    assert whole != half
+    assert half == pytest.approx(whole, rel=0.1)
+    assert sum(half[-5:]) < 0.85 * sum(half[:5])
+
+
 def test_going_on_gives_the_same_weights(folder, tmp_path):
     settings = settings_of(folder, tmp_path / "a", 6)
     store = store_of(settings)
