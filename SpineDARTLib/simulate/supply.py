@@ -99,21 +99,48 @@ class Supply:
         Raises:
             InputError: a CT or mask that cannot be used, or none of the asked levels in it.
         """
+        return self._patient(number)
+
+    def _patient(self, number: int, bare: bool = False) -> Aimed:
+        """``bare``: of a patient from CT or in a chest nothing is painted and no body drawn."""
         generator = stream(self.settings.seed, "patient", number)
         from_ct = chance(generator, self.ct_share)
         if self.ct_folder is not None and from_ct:
             found = self._sources(self.ct_folder)
-            return _scanned(number, found[int(generator.integers(len(found)))], self.levels, self.settings)
+            source = found[int(generator.integers(len(found)))]
+            return _scanned(number, source, self.levels, self.settings, bare)
         subject = f"synthetic-{self.settings.seed}-{number}"
         if self.chest is not None and chance(stream(self.settings.seed, "chest", number), self.chest_share):
-            return _in_chest(subject, _chest(self.chest, self.chest_centres, self.settings), self.levels, self.settings)
+            chest = _chest(self.chest, self.chest_centres, self.settings)
+            return _in_chest(subject, chest, self.levels, self.settings, bare)
         return _drawn(subject, self.levels, self.settings)
+
+    def truth(self, number: int) -> tuple[str, Mapping[str, TrueVertebra]]:
+        """Subject and true vertebrae of a patient of a number, without bone or body: seconds where a patient takes
+        minutes. They are where ``patient`` has them, so that pictures taken earlier can be asked for their truth.
+
+        Raises:
+            InputError: as ``patient``.
+        """
+        generator = stream(self.settings.seed, "patient", number)
+        from_ct = self.ct_folder is not None and chance(generator, self.ct_share)
+        in_chest = self.chest is not None and chance(stream(self.settings.seed, "chest", number), self.chest_share)
+        if from_ct or in_chest:
+            patient = self._patient(number, bare=True).patient
+            return patient.subject, patient.vertebrae
+        subject = f"synthetic-{self.settings.seed}-{number}"
+        return subject, _spine(self.settings, stream(self.settings.seed, subject)).vertebrae
+
+
+def _spine(settings: SimulationSettings, generator: np.random.Generator) -> Spine:
+    """A spine drawn from the atlas, somewhere."""
+    return draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, generator.uniform(-60.0, 60.0, 3))
 
 
 def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
     """A patient drawn from the atlas, built as far as the pictures may reach."""
     generator = stream(settings.seed, subject)
-    spine = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, generator.uniform(-60.0, 60.0, 3))
+    spine = _spine(settings, generator)
     level, target = _aim(spine.vertebrae, levels, generator)
     fractured = any(one.fracture for one in spine.vertebrae.values())
     quality = draw_quality(settings.bone, generator, fractured)
@@ -133,23 +160,27 @@ def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings) ->
     return Aimed(_with_foreign(patient, settings, generator), level, target)
 
 
-def _scanned(number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+def _scanned(
+    number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings, bare: bool = False
+) -> Aimed:
     """A patient from CT or a mask; what they lack is drawn."""
     anatomy = _anatomy(source, settings)
     asked = _levels_of(source.mask, anatomy.vertebrae, levels)
     generator = stream(settings.seed, source.subject, number)
     level, target = _aim(anatomy.vertebrae, asked, generator)
     drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, target)
-    return _completed(anatomy, drawn, level, target, settings, generator)
+    return _completed(anatomy, drawn, level, target, settings, generator, bare)
 
 
-def _in_chest(subject: str, chest: Surroundings, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+def _in_chest(
+    subject: str, chest: Surroundings, levels: Sequence[str], settings: SimulationSettings, bare: bool = False
+) -> Aimed:
     """A patient drawn from the atlas in a real chest."""
     generator = stream(settings.seed, subject)
     drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS)
     anatomy = place_in(chest, subject, drawn, _models(), settings.ct, generator)
     level, target = _aim(anatomy.vertebrae, [one for one in chest.centres if one in levels], generator)
-    return _completed(anatomy, drawn, level, target, settings, generator)
+    return _completed(anatomy, drawn, level, target, settings, generator, bare)
 
 
 def _completed(
@@ -159,6 +190,7 @@ def _completed(
     target: np.ndarray,
     settings: SimulationSettings,
     generator: np.random.Generator,
+    bare: bool = False,
 ) -> Aimed:
     """A patient with drawn bone, vertebrae and body wherever there are no real ones."""
     quality = quality_like(anatomy.vertebrae.values(), settings.bone, generator)
@@ -167,17 +199,17 @@ def _completed(
     streams = dict(zip(LEVELS, own, strict=True))
 
     def body(spine: Spine) -> tuple[Volume, ...]:
-        return draw_body(spine, settings.body, around, target, settings.reach_mm)
+        return () if bare else draw_body(spine, settings.body, around, target, settings.reach_mm)
 
     def paint(vertices: np.ndarray, faces: np.ndarray, truth: TrueVertebra | None) -> Volume | None:
-        if _reach(vertices, target) >= settings.bone_reach_mm:
+        if bare or _reach(vertices, target) >= settings.bone_reach_mm:
             return None
         if truth is None:
             return fill_bone(vertices, faces, quality, stubs, STUB_MM)
         return fill_vertebra(truth, quality, streams[truth.level], BESIDE_SCANNED_MM if scanned else FINE_MM)
 
     patient = make_patient(anatomy, settings.ct, drawn, body, paint)
-    return Aimed(_with_foreign(patient, settings, generator), level, target)
+    return Aimed(patient if bare else _with_foreign(patient, settings, generator), level, target)
 
 
 def _levels_of(where: Path, found: Mapping[str, object], levels: Sequence[str]) -> list[str]:
