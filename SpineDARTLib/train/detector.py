@@ -1,16 +1,10 @@
-"""The training of the detector: an iterator of states, resumable at any step it kept."""
+"""The training of the detector."""
 
 from __future__ import annotations
 
-import math
-import os
-import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,54 +15,20 @@ from ..detect.network import Network
 from ..errors import InputError
 from .augment import Augmentation, Draw, augment
 from .batch import Batch, collate, on_device
+from .loop import CHECKPOINT, Loop, TrainingState
 from .losses import crop_losses, dense_losses, total_loss
 from .samples import Store
 from .settings import DetectorTraining
 from .targets import crop_targets, dense_targets
 
-CHECKPOINT = "checkpoint.pt"
-FORMAT = "spinedart-training/1"
+__all__ = ["CHECKPOINT", "Training", "TrainingState", "store_of"]
+
 JITTER = 0.06
 """Standard deviation of how far the first stage's boxes are off, share of their sides."""
-FETCHED = 4
-"""Batches brought together ahead of the step that needs them."""
-LARGEST_GRADIENT = 5.0
 
 
-@dataclass
-class Progress:
-    """What a checkpoint keeps beside the weights; grows as the training goes on.
-
-    Attributes:
-        step: steps done.
-        seconds: of training so far, over all runs.
-        history: one entry a validation, and one mean of the losses between two.
-        subjects: whom the network learned from.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    subjects: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """After one step.
-
-    Attributes:
-        step: number of steps done.
-        share: of the training that is done, 0 to 1.
-        losses: name to value, of this step.
-    """
-
-    step: int
-    share: float
-    losses: Mapping[str, float]
-
-
-class Training:
-    """A network being trained: what is drawn, the average of its weights, and where it stands."""
+class Training(Loop[Network, Batch]):
+    """A detector being trained."""
 
     def __init__(self, settings: DetectorTraining, store: Store) -> None:
         """
@@ -77,68 +37,8 @@ class Training:
         """
         check_size(settings.architecture)
         torch.manual_seed(settings.seed)
-        self.settings, self.store = settings, store
-        self.network = Network(settings.architecture).to(settings.device)
-        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            _groups(self.network, settings.decay), lr=settings.rate, betas=(0.9, 0.98), eps=1e-8
-        )
-        self.progress = Progress()
-
-    def save(self) -> None:
-        """Keep all that a resumed run needs; the old checkpoint stays until the new one is whole."""
-        path = self.settings.out / CHECKPOINT
-        partial = path.with_suffix(".partial")
-        progress = self.progress
-        torch.save(
-            {
-                "format": FORMAT,
-                "architecture": self.settings.architecture.as_json(),
-                "network": self.network.state_dict(),
-                "average": self.average,
-                "optimizer": self.optimizer.state_dict(),
-                "step": progress.step,
-                "seconds": progress.seconds,
-                "history": progress.history,
-                "subjects": sorted(progress.subjects),
-            },
-            partial,
-        )
-        os.replace(partial, path)
-
-    def resume(self) -> bool:
-        """Go on from the checkpoint, if there is one.
-
-        Raises:
-            InputError: a checkpoint of another network, or none at all behind its name.
-        """
-        path = self.settings.out / CHECKPOINT
-        if not path.is_file():
-            return False
-        try:
-            kept = torch.load(path, map_location=self.settings.device, weights_only=True)
-            if kept.get("architecture") != self.settings.architecture.as_json():
-                raise InputError(path, "architecture", kept.get("architecture"), f"{self.settings.architecture}")
-            self.network.load_state_dict(kept["network"])
-            self.average = kept["average"]
-            self.optimizer.load_state_dict(kept["optimizer"])
-            self.progress = Progress(kept["step"], kept["seconds"], kept["history"], set(kept["subjects"]))
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(path, "", f"{type(error).__name__}: {error}", "a checkpoint of this training") from None
-        return True
-
-    def share(self) -> float:
-        """Of the training that is done, by steps where they are counted, else by time."""
-        if self.settings.steps is not None:
-            return min(self.progress.step / max(self.settings.steps, 1), 1.0)
-        return min(self.progress.seconds / (60.0 * self.settings.minutes), 1.0)
-
-    def rate(self) -> float:
-        """The step size: up in a line, down in half a cosine."""
-        warm = min((self.progress.step + 1) / self.settings.warm_up, 1.0)
-        return self.settings.rate * warm * max(0.5 * (1 + math.cos(math.pi * self.share())), 0.01)
+        super().__init__(settings, Network(settings.architecture), settings.architecture.as_json())
+        self.store = store
 
     def batch(self, step: int) -> Batch:
         """The pictures of a step: they hang on seed and step alone, and on what is in the store."""
@@ -147,24 +47,26 @@ class Training:
         chosen = generator.choice(len(self.store.train), size, replace=False)
         return collate([self.store.train[index] for index in chosen])
 
-    def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """One step; returns its losses, on the device."""
-        settings, step = self.settings, self.progress.step
-        seed = settings.seed * 1_000_003 + step
-        self.network.train()
-        with torch.random.fork_rng(enabled=True):
-            torch.manual_seed(seed)  # of the paths dropped: a resumed run drops the same ones
-            losses = self.losses(augment(on_device(batch, settings.device), Augmentation(), seed), seed + 7)
-        total = total_loss(losses)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
-        if bool(torch.isfinite(norm)):
-            self.optimizer.step()
-        self._average()
-        return {**{name: value.detach() for name, value in losses.items()}, "total": total.detach()}
+    def losses_of(self, fetched: Batch, seed: int) -> dict[str, Tensor]:
+        """Of a batch, varied."""
+        varied = augment(on_device(fetched, self.settings.device), Augmentation(), seed)
+        return self.losses(varied, seed + 7)
+
+    def total(self, losses: Mapping[str, Tensor]) -> Tensor:
+        return total_loss(dict(losses))
+
+    def untrained(self) -> Network:
+        return Network(self.settings.architecture)
+
+    def check_data(self) -> None:
+        if not self.store.train:
+            raise InputError(self.settings.data[0], "", "no pictures", "shards of people who are not held back")
+
+    def subjects(self) -> set[str]:
+        return self.store.subjects
+
+    def grow(self) -> None:
+        self.store.grow(256)
 
     def losses(self, batch: Batch, seed: int) -> dict[str, Tensor]:
         """Of a batch as it is; bfloat16 on CUDA."""
@@ -176,55 +78,6 @@ class Training:
             dense, crops, level = self.network(batch.images, wanted.rois)
         found = dense_losses(dense, dense_targets(batch, cells(dense)))
         return {**found, **crop_losses(crops, level, wanted, batch)} if len(wanted.index) else found
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Follow the weights; quickly at the start, when they are still poor."""
-        step = self.progress.step
-        keep = min(self.settings.averaging, (1 + step) / (10 + step))
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - keep)
-            else:
-                self.average[name].copy_(value)
-
-    def run(self) -> Iterator[TrainingState]:
-        """Train until the steps or the minutes are over; a caller may stop, keep or validate between two states.
-
-        Raises:
-            InputError: nothing to learn from.
-        """
-        if not self.store.train:
-            raise InputError(self.settings.data[0], "", "no pictures", "shards of people who are not held back")
-        with ThreadPoolExecutor(1) as pool:
-            coming: dict[int, Future[Batch]] = {}
-            grown = time.monotonic()
-            while self.share() < 1.0 and self.progress.seconds < 60.0 * self.settings.minutes:
-                began = time.monotonic()
-                for ahead in range(self.progress.step, self.progress.step + FETCHED):
-                    coming.setdefault(ahead, pool.submit(self.batch, ahead)) if ahead not in coming else None
-                losses = self.learn(coming.pop(self.progress.step).result())
-                self.progress.step += 1
-                self.progress.subjects |= self.store.subjects
-                if self.settings.grow_seconds and began - grown > self.settings.grow_seconds:
-                    pool.submit(self.store.grow, 256)
-                    grown = began
-                numbers = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-                self.progress.seconds += time.monotonic() - began
-                yield TrainingState(self.progress.step, self.share(), numbers)
-
-    def averaged(self) -> Network:
-        """A network of the averaged weights, for looking."""
-        network = Network(self.settings.architecture).to(self.settings.device)
-        network.load_state_dict(self.average)
-        return network.eval()
-
-
-def _groups(network: Network, decay: float) -> list[dict[str, Any]]:
-    """Weights decay, biases and normalisations do not."""
-    decays = [value for name, value in network.named_parameters() if value.ndim > 1 and "bias_table" not in name]
-    others = [value for name, value in network.named_parameters() if value.ndim <= 1 or "bias_table" in name]
-    return [{"params": decays, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def store_of(settings: DetectorTraining) -> Store:
