@@ -61,6 +61,8 @@ class StageSettings:
     """Factor on the step sizes."""
     column: float = 1.0
     """Factor on ``FitSettings.column_weight``: the links decide where a vertebra belongs, the picture where it ends."""
+    learned: float = 1.0
+    """Factor on the learned similarity in a hybrid fit: an evaluation costs 30 ms a start and vertebra."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class FitSettings:
     """
 
     stages: tuple[StageSettings, ...] = (
-        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0, column=2.0),
+        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0, column=2.0, learned=0.0),
         StageSettings("shape", pixel_mm=1.25, steps=60, rank=8, keep=2, splats=1500),
         StageSettings("fine", pixel_mm=1.0, steps=60, rank=18, keep=1, splats=4000, rate=0.7, column=0.5),
     )
@@ -97,6 +99,8 @@ class FitSettings:
     """Gain in a vertebra's score (1 is a perfect picture) below which a stage stops early."""
     landmark_weight: float = 0.02
     """Of the mean Huber loss of a vertebra's landmarks, in standard deviations of where each was seen."""
+    learned_weight: float = 0.1
+    """Of the logarithm of the mean surface distance that the learned similarity predicts, in mm (not tuned yet)."""
     posterior_weight: float = 1.0
     """How many times a landmark of pedicles, laminae and processes counts against one of the body, in the mean above:
     they say more of how a vertebra is turned (Yu et al. 2025, arXiv 2503.14573, weigh them more)."""

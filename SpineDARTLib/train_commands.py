@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,18 @@ from .io.files import check_writable
 from .simulate.supply import Supply
 from .train.cases import case_samples, write_packs
 from .train.detector import CHECKPOINT, Training, store_of
+from .train.keeping import Validated
+from .train.loop import Loop, TrainingState
 from .train.produce import simulation
-from .train.running import Validated, budgeted, train
+from .train.running import budgeted, train
 from .train.settings import DetectorTraining
+from .train.similarity.settings import SimilarityTraining
 
 DATA, CASES = "data", "cases"
 """Folders of what ``pack_detector`` writes."""
 SHOWN = ("found", "false", "level", "level_one", "iou", "projection", "centre_px", "landmark_mm", "inside_95")
+SHOWN += ("error", "rank", "sign", "inside_1", "inside_2", "taken_for_good", "cosine", "downhill", "slope")
+PARTS = ("validation", "cases", "visited", "gradient")
 
 
 def train_detector(settings: DetectorTraining, supply: Supply | None, workers: int, resume: bool) -> int:
@@ -28,10 +34,7 @@ def train_detector(settings: DetectorTraining, supply: Supply | None, workers: i
     Raises:
         InputError: an earlier training in the folder that is not to be resumed, no pictures.
     """
-    check_writable(settings.out)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    if not resume and (settings.out / CHECKPOINT).exists():
-        raise InputError("--out", "", settings.out, "a folder without a training, or --resume to go on with this one")
+    _open(settings.out, resume)
     console = Console()
     store = store_of(settings)
     for words in store.broken:
@@ -41,11 +44,62 @@ def train_detector(settings: DetectorTraining, supply: Supply | None, workers: i
         _say(console, f"going on from step {training.progress.step}")
     _say(console, f"{budgeted(settings)}; {len(store.train)} pictures to learn from, {len(store.validation)} held back")
     if supply is None:
-        _run(training, console)
+        _show(train(training), training, console)
         return 0
     with simulation(supply, settings.data[0] / "beside", settings.architecture.size_px, settings.device, workers):
-        _run(training, console)
+        _show(train(training), training, console)
     return 0
+
+
+def train_similarity(settings: SimilarityTraining, resume: bool) -> int:
+    """Train in rounds.
+
+    Raises:
+        InputError: an earlier training in the folder that is not to be resumed, nobody to learn from.
+    """
+    from .pipeline import load_models
+    from .train.similarity.running import budgeted, train
+    from .train.similarity.training import Training, people_of
+
+    _open(settings.out, resume)
+    console = Console()
+    people = people_of(settings)
+    for words in people.broken:
+        _say(console, f"left out: {words}")
+    training = Training(settings, people, load_models())
+    if resume and training.resume():
+        _say(console, f"going on from step {training.progress.step}, round {training.round}")
+    held = len(people.validation)
+    _say(console, f"{budgeted(settings)}; {len(people.train)} people to learn from, {held} held back")
+    _show(train(training), training, console)
+    return 0
+
+
+def pack_similarity(settings: SimilarityTraining, out: Path) -> int:
+    """Write the people that a training would read, small, for a machine that has no simulator.
+
+    Raises:
+        InputError: a folder that cannot be written.
+    """
+    from .train.similarity.people import write_person
+    from .train.similarity.training import people_of
+
+    check_writable(out)
+    people = people_of(settings)
+    everybody = [*people.train, *people.validation]
+    for number, person in enumerate(everybody):
+        write_person(out / f"person-{number:06d}.npz", person)
+    megabytes = sum(path.stat().st_size for path in out.glob("person-*.npz")) / 1e6
+    _say(Console(), f"{len(everybody)} people in {out}, {megabytes:.0f} MB")
+    return 0
+
+
+def _open(out: Path, resume: bool) -> None:
+    """A folder for a training."""
+    check_writable(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if not resume and (out / CHECKPOINT).exists():
+        raise InputError("--out", "", out, "a folder without a training, or --resume to go on with this one")
 
 
 def pack_detector(settings: DetectorTraining, out: Path) -> int:
@@ -65,30 +119,35 @@ def pack_detector(settings: DetectorTraining, out: Path) -> int:
     return 0
 
 
-def _run(training: Training, console: Console) -> None:
+def _show(states: Iterable[Any], training: Loop, console: Console) -> None:
     """A bar, and a line for every validation."""
     error = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=error, transient=True, disable=not error.is_terminal) as bar:
         task = bar.add_task("training", total=1.0)
-        for state in train(training):
+        for state in states:
             if isinstance(state, Validated):
                 _tell(console, state.entry, training.settings.out)
-            else:
+            elif isinstance(state, TrainingState):
                 words = f"step {state.step}, loss {state.losses['total']:.2f}"
                 bar.update(task, completed=state.share, description=words)
+            else:
+                bar.update(task, completed=training.share(), description=f"fitted {state.path.stem}")
 
 
 def _tell(console: Console, entry: dict[str, Any], out: Path) -> None:
     total = entry["losses"].get("total")
     loss = f", loss {total:.2f}" if total is not None else ""
-    _say(console, f"{entry['minutes']:.1f} min, step {entry['step']}, {entry['learned_from']} pictures{loss} -> {out}")
-    for name in ("validation", "cases"):
-        figures = entry[name]
+    learned = ", ".join(f"{entry[name]} {name}" for name in ("people", "courses") if name in entry)
+    learned = learned or f"{entry['learned_from']} pictures"
+    _say(console, f"{entry['minutes']:.1f} min, step {entry['step']}, {learned}{loss} -> {out}")
+    for name in PARTS:
+        figures = entry.get(name)
         if figures:
             known = {key: figures[key] for key in SHOWN if figures.get(key) is not None}
             words = "  ".join(f"{key} {value:.2f}" for key, value in known.items())
-            _say(console, f"  {name}: {figures['vertebrae']:.0f} vertebrae  {words}")
+            count = f"{figures['vertebrae']:.0f} vertebrae  " if "vertebrae" in figures else ""
+            _say(console, f"  {name}: {count}{words}")
 
 
 def _say(console: Console, words: str) -> None:

@@ -179,11 +179,15 @@ class Evidence:
         similarity: view name to the image similarity in the vertebra's region, 1 the best.
         spread_mm: mean distance between corresponding vertices of the best start and of the others that were kept.
         moving_mm: how far the surface moved over the last tenth of the steps.
+        learned_log_mm: logarithm of the mean surface distance in mm as the learned similarity says it; NaN without.
+        learned_log_sigma: logarithm of that logarithm's standard deviation.
     """
 
     similarity: Mapping[str, float]
     spread_mm: float
     moving_mm: float
+    learned_log_mm: float = float("nan")
+    learned_log_sigma: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def save_weights(
-    folder: Path, name: str, kind: str, architecture: Mapping[str, Any], state: Mapping[str, Tensor], card: Mapping[str, Any]
+    folder: Path,
+    name: str,
+    kind: str,
+    architecture: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    card: Mapping[str, Any],
 ) -> Path:
     """Write ``<name>.safetensors`` and ``<name>.json``; returns the first's path.
 

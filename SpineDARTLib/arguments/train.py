@@ -1,10 +1,10 @@
-"""``spinedart train detector``."""
+"""``spinedart train detector`` and ``spinedart train similarity``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from ..simulate.supply import Supply
     from ..train.settings import DetectorTraining
 
-Network = Literal["detector"]
+Network = Literal["detector", "similarity"]
 Budget = Literal["auto", "gpu", "cpu"]
 
 
 @dataclass(frozen=True)
 class Train(Common):
-    """Train the networks that find vertebrae, landmarks and levels; keeps checkpoint, weights, curves and pictures."""
+    """Train the networks that find vertebrae, landmarks and levels (detector), or the one that tells how far a fit is
+    from the truth (similarity); keeps checkpoint, weights, curves and pictures."""
 
-    network: Annotated[Positional[Network], arg(metavar="detector")] = field(kw_only=True)
+    network: Annotated[Positional[Network], arg(metavar="detector|similarity")] = field(kw_only=True)
     """Which networks."""
     data: Annotated[Path, arg(metavar="FOLDER")] = field(kw_only=True)
     """Shards (spinedart simulate shards), at any depth; what comes into it during the training is taken up."""
@@ -33,11 +34,13 @@ class Train(Common):
     budget: Budget = "auto"
     """Size of the network and of a step: for one large GPU (25 minutes), or for two cores (two hours)."""
     minutes: float | None = None
-    """Of training, in place of the budget's."""
+    """Of training, in place of the budget's (of the similarity with its fits)."""
     steps: int | None = None
     """Of the optimiser, in place of minutes: what is to be repeated exactly needs a number."""
     resume: bool = False
     """Go on with the training in DIR."""
+    rounds: int = 3
+    """Of the similarity: how often fits with the network of the moment bring new states to learn from; 0: never."""
     cases: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Folder of cases with truth to validate on, besides the people held back."""
     held_back: Annotated[str, arg(metavar="NAMES")] = "verse006,verse012"
@@ -59,6 +62,8 @@ class Train(Common):
         from ..train_commands import pack_detector, train_detector
 
         self._check()
+        if self.network == "similarity":
+            return self._train_similarity()
         if self.pack is not None:
             return pack_detector(self._settings(), self.pack)
         supply = self._supply() if self.simulate else None
@@ -68,30 +73,50 @@ class Train(Common):
         """Refuse numbers that mean nothing."""
         wrong = {"minutes": self.minutes is not None and not 0 < self.minutes < 100_000}
         wrong |= {"steps": self.steps is not None and self.steps < 1, "simulate": self.simulate < 0}
-        wrong |= {"seed": self.seed < 0, "ct-share": not 0.0 <= self.ct_share <= 1.0}
+        wrong |= {"rounds": self.rounds < 0, "seed": self.seed < 0, "ct-share": not 0.0 <= self.ct_share <= 1.0}
         for name, bad in wrong.items():
             if bad:
                 raise InputError(f"--{name}", "", getattr(self, name.replace("-", "_")), "a number above 0")
 
+    def _train_similarity(self) -> int:
+        from ..train.similarity.settings import cpu_budget, gpu_budget
+        from ..train_commands import pack_similarity, train_similarity
+
+        for name in ("cases", "ct", "simulate"):
+            if getattr(self, name):
+                raise InputError(f"--{name}", "", getattr(self, name), "nothing: only the detector's training has it")
+        device, large = self._device()
+        chosen = (gpu_budget if large else cpu_budget)(self.out, (self.data,), self.minutes, self.rounds)
+        settings = replace(chosen, **self._common(device, chosen.minutes, chosen.grow_seconds))
+        if self.pack is not None:
+            return pack_similarity(settings, self.pack)
+        return train_similarity(settings, self.resume)
+
     def _settings(self) -> DetectorTraining:
-        from ..render.device import choose_device
         from ..train.settings import cpu_budget, gpu_budget
 
-        device = choose_device(self.device)
-        large = self.budget == "gpu" or (self.budget == "auto" and device != "cpu")
-        people = tuple(name.strip() for name in self.held_back.split(",") if name.strip())
+        device, large = self._device()
         chosen = (gpu_budget if large else cpu_budget)(self.out, (self.data,), self.cases, self.minutes)
-        limit = chosen.minutes if self.steps is None or self.minutes is not None else 1e5
-        exact = 0.0 if self.steps is not None and not self.simulate else chosen.grow_seconds
-        return replace(
-            chosen,
-            device=device,
-            steps=self.steps,
-            minutes=limit,
-            held_back=people,
-            seed=self.seed,
-            grow_seconds=exact,
-        )
+        return replace(chosen, **self._common(device, chosen.minutes, chosen.grow_seconds))
+
+    def _device(self) -> tuple[str, bool]:
+        """What computes, and whether the large budget is meant."""
+        from ..render.device import choose_device
+
+        device = choose_device(self.device)
+        return device, self.budget == "gpu" or (self.budget == "auto" and device != "cpu")
+
+    def _common(self, device: str, minutes: float, grow_seconds: float) -> dict[str, Any]:
+        """What all trainings take from the command line."""
+        counted = self.steps is not None
+        return {
+            "device": device,
+            "steps": self.steps,
+            "minutes": 1e5 if counted and self.minutes is None else minutes,
+            "held_back": tuple(name.strip() for name in self.held_back.split(",") if name.strip()),
+            "seed": self.seed,
+            "grow_seconds": 0.0 if counted and not self.simulate else grow_seconds,
+        }
 
     def _supply(self) -> Supply:
         from ..simulate.settings import SimulationSettings

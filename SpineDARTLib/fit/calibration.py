@@ -174,7 +174,7 @@ def _information(run: Run, parameters: Parameters, cameras: Cameras) -> np.ndarr
         offset = torch.as_tensor(step).to(cameras.moved).requires_grad_(True)
         there = _shifted(parameters, offset[count:])
         moved = Cameras(cameras.pivot_mm, cameras.units, cameras.moved.detach() + offset[:count].view_as(cameras.moved))
-        terms, _ = run.objective(stage, pictures, similarity, there, moved)
+        terms = run.objective(stage, pictures, similarity, there, moved).terms
         score = torch.stack([term.sum() for name, term in terms.items() if name != "cameras"]).sum()
         return torch.autograd.grad(score, offset)[0].cpu().double().numpy()
 

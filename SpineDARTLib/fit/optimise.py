@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,21 +13,21 @@ from torch import Tensor
 from ..atlas.model import ShapeModel
 from ..config import Settings, StageSettings
 from ..similarity import Similarity, similarity_by_name
+from ..similarity.learned.nouns import Learned
 from ..types import Evidence, FitState, Seed, Vertebra, View
 from .cameras import Cameras
 from .column import ColumnPrior
 from .initialise import with_borrowed, with_neighbours
+from .judging import Judged, Step, mixture_of
+from .learned import LearnedTerm, Sampling
 from .objective import LandmarkTerm, Prior, image_term, prior_terms
 from .pictures import Pictures, crop_views
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
+from .stepping import keep_numbers, optimiser_of, settled
 
 MARGIN_MM = 4.0
 """Soft margin around a vertebra's shadow within which its image term looks: wide enough to see the edge it should move
 to, too narrow to reach past a disc (lumbar discs are 8-12 mm high)."""
-
-
-PATIENCE = 8
-"""Steps over which a stage must still gain something."""
 
 
 def fit(
@@ -37,6 +37,7 @@ def fit(
     settings: Settings,
     device: str = "cpu",
     seeds: Sequence[Seed] = (),
+    learned: Learned | None = None,
 ) -> Iterator[FitState]:
     """Fit all started vertebrae of a case together.
 
@@ -45,6 +46,10 @@ def fit(
         starts: level to start (see ``initialise``); none gives no state.
         models: level to shape model, for the starts' levels and their neighbours.
         seeds: whose landmarks, where there are any, pull on the fit.
+        learned: the learned similarity, which "learned" and "hybrid" need.
+
+    Raises:
+        ValueError: a similarity that needs ``learned``, without it.
 
     Yields:
         the state after every step; a caller may stop at any. The last one of a whole run has ``stage`` "done" and
@@ -53,7 +58,7 @@ def fit(
     if not starts:
         return
     models = with_borrowed(models)
-    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device)
+    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device, learned)
     yield from run.states()
 
 
@@ -69,6 +74,7 @@ class Run:
         settings: Settings,
         seeds: Sequence[Seed],
         device: str,
+        learned: Learned | None = None,
     ) -> None:
         self.views, self.models, self.settings, self.device = views, models, settings, device
         self.levels = tuple(starts)
@@ -82,6 +88,11 @@ class Run:
         self.prior = _prior(self.nominal, [level in asked for level in self.levels])
         self.column = ColumnPrior(self.levels, models, like)
         self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like, settings.fit.posterior_weight)
+        self.mixture = mixture_of(settings)
+        if self.mixture.learned and learned is None:
+            raise ValueError(f'got similarity "{settings.similarity}" and no learned weights; expected both')
+        needed = learned is not None and self.mixture.learned > 0
+        self.learned = LearnedTerm(learned, views, [starts[one] for one in asked], self.wanted) if needed else None
 
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
@@ -106,8 +117,11 @@ class Run:
     def pictures(self, stage: StageSettings) -> tuple[Pictures, Similarity]:
         """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""
         self.scene.gather(stage.splats)
-        pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
-        return pictures, similarity_by_name(self.settings.similarity, pictures.images, self.settings.image)
+        shown = self.points
+        if self.learned is not None and self.mixture.share(stage) > 0:
+            shown = np.concatenate([shown, self.learned.corners_mm])
+        pictures = crop_views(self.views, shown, stage.pixel_mm, self.device)
+        return pictures, similarity_by_name(self.mixture.analytic, pictures.images, self.settings.image)
 
     def objective(
         self,
@@ -116,14 +130,15 @@ class Run:
         similarity: Similarity,
         parameters: Parameters,
         cameras: Cameras | None = None,
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Terms (starts, vertebrae), whose sum is minimised, and the likeness (starts, vertebrae, views)."""
+        sampling: Sampling | None = None,
+    ) -> Judged:
+        """The terms and what they were made from; ``sampling`` where the learned similarity has a say."""
         options = self.settings.fit
         detectors = cameras.applied(pictures.detectors) if cameras else pictures.detectors
         drawn = self.scene.pictures(parameters, detectors, self.settings.renderer)
         likeness = image_term(similarity, drawn, pictures.valid, MARGIN_MM / stage.pixel_mm)
         terms = {
-            "image": 1.0 - likeness.mean(-1),
+            "image": self._image_share(stage, likeness) * (1.0 - likeness.mean(-1)),
             **prior_terms(parameters, self.prior, options),
             "column": stage.column * options.column_weight * self.column(parameters),
             "landmarks": self.landmarks(self.scene, parameters, options.landmark_weight),
@@ -131,26 +146,41 @@ class Run:
         if cameras:
             share = self.settings.refinement.weight / len(self.levels)
             terms["cameras"] = (share * cameras.cost()).expand_as(terms["image"])
-        return terms, likeness
+        estimate = None
+        if self.learned is not None and sampling is not None:
+            estimate = self.learned(drawn, sampling)
+            weight = self.mixture.share(stage) * options.learned_weight
+            where = torch.as_tensor(self.wanted, device=likeness.device)
+            said = torch.zeros_like(terms["image"]).index_copy(1, where, weight * estimate.log_mm.T)
+            terms["learned"] = said
+        return Judged(terms, likeness, estimate)
+
+    def _image_share(self, stage: StageSettings, likeness: Tensor) -> Tensor:
+        """(vertebrae,) weight of the analytic term: all of it for neighbours, which no network judges."""
+        share = torch.ones(likeness.shape[1], device=likeness.device)
+        if self.learned is not None and self.mixture.share(stage) > 0:
+            share[self.wanted] = self.mixture.image
+        return share
 
     def steps(self, stage: StageSettings, parameters: Parameters, cameras: Cameras | None = None) -> Iterator[Step]:
         """The steps of one stage, from given starts; ends early when nothing is gained any more. ``cameras``, where
         there are any, move with the vertebrae."""
         pictures, similarity = self.pictures(stage)
         parameters = parameters.rebased()
-        optimiser, schedule = _optimiser(parameters, stage, self.settings, cameras)
+        optimiser, schedule = optimiser_of(parameters, stage, self.settings, cameras)
+        judged = self.learned is not None and self.mixture.share(stage) > 0
+        sampling = self.learned.sampling(pictures) if self.learned is not None and judged else None
         course: list[Tensor] = []
         for _ in range(stage.steps):
             optimiser.zero_grad()
-            terms, likeness = self.objective(stage, pictures, similarity, parameters, cameras)
-            total = torch.stack(list(terms.values())).sum(0)
+            found = self.objective(stage, pictures, similarity, parameters, cameras, sampling)
+            total = torch.stack(list(found.terms.values())).sum(0)
             total.sum().backward()
-            _keep_numbers(parameters, stage.rank)
+            keep_numbers(parameters, stage.rank)
             scores = total.detach().nan_to_num(1e9, 1e9, 1e9)
-            detached = {name: term.detach() for name, term in terms.items()}
-            yield Step(parameters.rebased(), scores, detached, likeness.detach())
+            yield found.step(parameters.rebased(), scores)
             course.append(scores.min(0).values)
-            if _settled(course, self.settings.fit.settled):
+            if settled(course, self.settings.fit.settled):
                 return
             optimiser.step()
             schedule.step()
@@ -175,10 +205,14 @@ class Run:
                 one[place].place(model.instance(level, one[place].coefficients)) for one in (recent[0], recent[-1])
             )
             seen = step.likeness[best[column], column]
+            said = (float("nan"), float("nan"))
+            if step.estimate is not None:
+                said = tuple(float(part[place, best[column]]) for part in step.estimate)
             evidence[level] = Evidence(
                 {view.name: float(value) for view, value in zip(self.views, seen, strict=True)},
                 float(spread_mm[column]),
                 float(np.linalg.norm(last - first, axis=1).mean()),
+                *said,
             )
         return evidence
 
@@ -226,53 +260,3 @@ def spread(nominal: Parameters, count: int, settings: Settings) -> Parameters:
         nominal.coefficients.repeat(count, 1, 1),
         nominal.presence.repeat(count, 1),
     ).rebased()
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where the optimiser stands before it steps: parameters without gradient history, and what they are worth.
-
-    Attributes:
-        scores: (starts, vertebrae), lower is better.
-        terms: name to (starts, vertebrae); their sum is the score.
-        likeness: (starts, vertebrae, views) image similarity.
-    """
-
-    parameters: Parameters
-    scores: Tensor
-    terms: Mapping[str, Tensor]
-    likeness: Tensor
-
-
-def _keep_numbers(parameters: Parameters, rank: int) -> None:
-    """A start that has left the numbers stays where it is; modes beyond the stage's rank do not move."""
-    for tensor in parameters.tensors():
-        if tensor.grad is not None:
-            tensor.grad.nan_to_num_(0.0, 0.0, 0.0)
-    if parameters.coefficients.grad is not None:
-        parameters.coefficients.grad[..., rank:] = 0.0
-
-
-def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
-    """Whether no vertebra's best score has fallen by more than the tolerance over the last ``PATIENCE`` steps."""
-    if len(course) <= 2 * PATIENCE:
-        return False
-    before = torch.stack(list(course[:-PATIENCE])).min(0).values
-    return bool((before - torch.stack(list(course[-PATIENCE:])).min(0).values < tolerance).all())
-
-
-def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings, cameras: Cameras | None):
-    """Adam with a step size for each kind of parameter, falling to a tenth along a cosine."""
-    options = settings.fit
-    turn = math.radians(options.rotation_deg)
-    rates = (turn, options.translation_mm, options.log_scale, options.coefficient, options.presence)
-    groups = [
-        {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
-        for tensor, rate in zip(parameters.tensors(), rates, strict=True)
-    ]
-    if cameras:
-        groups.append({"params": [cameras.moved.requires_grad_(True)], "lr": stage.rate * settings.refinement.rate})
-    optimiser = torch.optim.Adam(groups, betas=(0.8, 0.95))
-    return optimiser, torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * step / max(stage.steps, 1)))
-    )

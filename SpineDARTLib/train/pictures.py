@@ -1,8 +1,8 @@
-"""What a training leaves to look at: curves, and pictures with what was found in them."""
+"""Pictures with what was found in them, for looking at a training of the detector."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,29 +73,3 @@ def _draw_found(axis: Any, found: Found) -> None:
         marks = found.crops.mean[number].cpu().numpy() * [right - left, bottom - top] + [left, top]
         axis.plot(*marks[4:].T, ".", color="magenta", markersize=2)
         axis.plot(*marks[:4].T, ".", color="cyan", markersize=2)
-
-
-def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Losses and figures of the validations against minutes."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib.figure import Figure
-
-    groups = (
-        ("loss", "losses", ("heat", "box", "mask", "place", "projection", "level")),
-        ("held back", "validation", ("found", "level", "level_one", "iou", "projection", "inside_95")),
-        ("cases", "cases", ("found", "level", "level_one", "iou")),
-        ("px", "validation", ("centre_px", "landmark_px", "landmark_px_90")),
-    )
-    figure = Figure(figsize=(13, 3.4), layout="constrained")
-    for axis, (title, part, names) in zip(figure.subplots(1, len(groups)), groups, strict=True):
-        for name in names:
-            points = [(one["minutes"], one[part][name]) for one in history if name in (one.get(part) or {})]
-            points = [(x, y) for x, y in points if y is not None]
-            if points:
-                axis.plot(*np.array(points).T, ".-", label=name)
-        axis.set(title=title, xlabel="minutes")
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=6)
-    figure.savefig(path, dpi=80)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import __version__
 from ..detect.weights import save_detector
-from ..io.files import write_atomically
 from .cases import case_samples
 from .detector import Training, TrainingState
-from .pictures import draw_curves, draw_examples
+from .keeping import Group, Validated, finite, keep_history, validated_run
+from .pictures import draw_examples
 from .samples import Sample
 from .settings import DetectorTraining
 from .validate import validate
@@ -23,34 +21,12 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True)
-class Validated:
-    """One validation.
-
-    Attributes:
-        entry: minutes, step, losses (means since the last one), validation, cases: figures by name, None where there
-            was nothing to measure.
-    """
-
-    entry: dict[str, Any]
-
-
-@dataclass
-class _Means:
-    """Of the losses between two validations."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, losses: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def take(self) -> dict[str, float]:
-        means = {name: value / max(self.count, 1) for name, value in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return means
+CURVES: tuple[Group, ...] = (
+    ("loss", "losses", ("heat", "box", "mask", "place", "projection", "level")),
+    ("held back", "validation", ("found", "level", "level_one", "iou", "projection", "inside_95")),
+    ("cases", "cases", ("found", "level", "level_one", "iou")),
+    ("px", "validation", ("centre_px", "landmark_px", "landmark_px_90")),
+)
 
 
 def train(training: Training) -> Iterator[TrainingState | Validated]:
@@ -59,17 +35,14 @@ def train(training: Training) -> Iterator[TrainingState | Validated]:
     Raises:
         InputError: nothing to learn from, a folder that cannot be written, a case that cannot be read.
     """
-    settings, means = training.settings, _Means()
+    settings = training.settings
     size = settings.architecture.size_px
     cases = tuple(case_samples(settings.cases, size)) if settings.cases is not None else ()
-    due_seconds = training.progress.seconds + 60.0 * min(settings.validate_minutes, 2.0)
-    for state in training.run():
-        means.add(dict(state.losses))
-        yield state
-        if training.progress.seconds >= due_seconds or state.step % settings.validate_steps == 0:
-            yield _validate(training, cases, means.take())
-            due_seconds = training.progress.seconds + 60.0 * settings.validate_minutes
-    yield _validate(training, cases, means.take())
+
+    def validate(losses: dict[str, float]) -> Validated:
+        return _validate(training, cases, losses)
+
+    yield from validated_run(training, validate)
 
 
 def _validate(training: Training, cases: Sequence[Sample], losses: dict[str, float]) -> Validated:
@@ -77,17 +50,15 @@ def _validate(training: Training, cases: Sequence[Sample], losses: dict[str, flo
     settings, progress = training.settings, training.progress
     network = training.averaged()
     held = _spread(training.store.validation, settings.validation_pictures)
-    entry: dict[str, Any] = {"minutes": progress.seconds / 60, "step": progress.step, "losses": _finite(losses)}
+    entry: dict[str, Any] = {"minutes": progress.seconds / 60, "step": progress.step, "losses": finite(losses)}
     entry |= {"learned_from": len(training.store.train)}
     for name, samples in (("validation", held), ("cases", cases)):
-        entry[name] = _finite(validate(network, samples, settings.device)) if samples else None
+        entry[name] = finite(validate(network, samples, settings.device)) if samples else None
         if samples:
             draw_examples(network, samples, settings.device, settings.out / f"examples_{name}.png")
     progress.history.append(entry)
     training.save()
-    draw_curves(progress.history, settings.out / "curves.png")
-    text = json.dumps(progress.history, indent=1, allow_nan=False) + "\n"
-    write_atomically(settings.out / "history.json", text.encode("utf-8"))
+    keep_history(settings.out, progress.history, CURVES)
     save_detector(settings.out, network, training.average, card_of(training, entry, cases))
     return Validated(entry)
 
@@ -96,11 +67,6 @@ def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
     """At most so many, from beginning to end."""
     step = max(math.ceil(len(samples) / most), 1)
     return list(samples[::step])
-
-
-def _finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def card_of(training: Training, entry: dict[str, Any], cases: Sequence[Sample]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from SpineDARTLib.atlas.model import ShapeModel
-from SpineDARTLib.fit.scene import Scene, parameters_of
 from SpineDARTLib.config import RenderSettings
+from SpineDARTLib.fit.scene import Scene, parameters_of
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.render import Detectors
 from SpineDARTLib.train.similarity.distance import cloud_of

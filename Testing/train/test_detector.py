@@ -12,7 +12,8 @@ from SpineDARTLib.__main__ import main
 from SpineDARTLib.detect.weights import load_detector
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.train.detector import CHECKPOINT, Training, store_of
-from SpineDARTLib.train.running import Validated, train
+from SpineDARTLib.train.keeping import Validated
+from SpineDARTLib.train.running import train
 from SpineDARTLib.train.settings import tiny
 from Testing.train.shards import make_shards
 

@@ -44,8 +44,8 @@ class Architecture:
         """Raise a ValueError that names sizes that do not go together."""
         if self.region_px % self.patch or self.width % self.heads:
             raise ValueError(
-                f"got {self.region_px} px, {len(self.stem)} halvings, width {self.width} and {self.heads} heads; expected "
-                f"multiples of {self.patch} px and of the heads"
+                f"got {self.region_px} px, {len(self.stem)} halvings, width {self.width} and {self.heads} heads; "
+                f"expected multiples of {self.patch} px and of the heads"
             )
 
     def as_json(self) -> dict[str, Any]:

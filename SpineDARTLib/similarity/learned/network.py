@@ -7,7 +7,6 @@ a millimetre is far less than a token; then the tokens of all views attend to ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from ...types import LEVELS
 from ..filters import blur
 from .architecture import Architecture
+from .nouns import Encoded, Estimate
 
 DEPTH_SCALE = 4.0
 """Optical depth of a rendering is multiplied by this: a vertebra's own is about 0.3 where it shows."""
@@ -34,40 +34,11 @@ FIRST_OF_REGION = ("T5", "T9", "L1")
 """Levels at which the next region's shape model begins."""
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """What is kept of the real pieces for a whole fit.
-
-    Attributes:
-        maps: for each scale of the stem (vertebrae, views, 2 x channels, height, width): factor and summand.
-        tokens: (vertebrae, views, tokens, width).
-        query: (vertebrae, width) what asks for the distance: level and region.
-        present: (vertebrae, views) whether there is such a view of the vertebra.
-    """
-
-    maps: tuple[Tensor, ...]
-    tokens: Float[Tensor, "vertebrae views tokens width"]
-    query: Float[Tensor, "vertebrae width"]
-    present: Bool[Tensor, "vertebrae views"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """How far a fit is from the truth: a log-normal distribution.
-
-    Attributes:
-        log_mm: (vertebrae, states) mean of the logarithm of the mean surface distance in mm.
-        log_sigma: (vertebrae, states) logarithm of the logarithm's standard deviation.
-    """
-
-    log_mm: Float[Tensor, "vertebrae states"]
-    log_sigma: Float[Tensor, "vertebrae states"]
-
-
 def prepare(
     images: Float[Tensor, "*batch height width"], valid: Float[Tensor, "*batch height width"]
 ) -> Float[Tensor, "*batch 3 height width"]:
-    """Channels that no affine change of the grey values alters: by the piece's spread, by the neighbourhood's, valid."""
+    """Two channels that no affine change of the grey values alters (by the piece's spread, by the neighbourhood's), and
+    ``valid``."""
     total = valid.sum((-1, -2), keepdim=True).clamp_min(1.0)
     middle = (images * valid).sum((-1, -2), keepdim=True) / total
     centred = (images - middle) * valid
@@ -137,9 +108,7 @@ class Similarity(nn.Module):
             tokens = _attend(block, tokens.flatten(1, 2), present, tokens.shape[2]).view(tokens.shape)
         return Encoded(tuple(maps), tokens, query, present)
 
-    def compare(
-        self, encoded: Encoded, drawn: Float[Tensor, "vertebrae states views 2 height width"]
-    ) -> Estimate:
+    def compare(self, encoded: Encoded, drawn: Float[Tensor, "vertebrae states views 2 height width"]) -> Estimate:
         """The distance of each state.
 
         Args:

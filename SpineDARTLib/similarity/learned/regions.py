@@ -27,11 +27,13 @@ class Region:
             where the X-ray is.
         valid: (height, width) bool, the pixels that lie on the X-ray.
         to_image: (3, 3) pixels of the region, homogeneous, to pixels of the X-ray that it was cut from.
+        side_mm: at the vertebra's depth.
     """
 
     view: View
     valid: np.ndarray
     to_image: np.ndarray
+    side_mm: float
 
 
 def cut_region(view: View, pose: np.ndarray, side_mm: float, side_px: int) -> Region:
@@ -51,10 +53,8 @@ def cut_region(view: View, pose: np.ndarray, side_mm: float, side_px: int) -> Re
     to_image = view.intrinsics @ roll.T @ np.linalg.inv(intrinsics)
     image, valid = _sampled(view.image, to_image, side_px)
     spacing = view.source_to_detector_mm / focal
-    cut = replace(
-        view, image=image, intrinsics=intrinsics, world_to_camera=motion, pixel_spacing_mm=(spacing, spacing)
-    )
-    return Region(cut, valid, to_image)
+    cut = replace(view, image=image, intrinsics=intrinsics, world_to_camera=motion, pixel_spacing_mm=(spacing, spacing))
+    return Region(cut, valid, to_image, side_mm)
 
 
 def _camera(view: View, pose: np.ndarray, side_mm: float, side_px: int) -> tuple[np.ndarray, float, np.ndarray]:

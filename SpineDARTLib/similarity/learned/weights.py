@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,11 @@ from torch import Tensor
 from ...weights import device_of, load_weights, save_weights, shipped_weights
 from .architecture import from_json
 from .network import Similarity
+from .nouns import Learned
 
 FORMAT = "spinedart-similarity/1"
 NAME = "similarity"
 INSTEAD = "fit with --similarity gradient-ncc instead, or train one: spinedart train similarity"
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A network with its card.
-
-    Attributes:
-        network: in evaluation mode, its weights fixed, on its device.
-        card: what it learned from and how well it does.
-    """
-
-    network: Similarity
-    card: Mapping[str, Any]
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return device_of(self.network)
 
 
 def save_similarity(folder: Path, network: Similarity, state: Mapping[str, Tensor], card: Mapping[str, Any]) -> Path:
@@ -58,4 +40,9 @@ def load_similarity(folder: Path | None = None, device: str = "cpu") -> Learned:
 
     folder = shipped_weights() if folder is None else folder
     network, card = load_weights(folder, NAME, FORMAT, make, "a learned similarity", INSTEAD)
-    return Learned(network.to(device).eval().requires_grad_(False), card)
+    return learned_of(network.to(device), card)
+
+
+def learned_of(network: Similarity, card: Mapping[str, Any]) -> Learned:
+    """A network that is at hand, ready to judge: its weights are fixed from now on."""
+    return Learned(network.eval().requires_grad_(False), card, torch.device(device_of(network)))

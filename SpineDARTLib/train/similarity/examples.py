@@ -239,9 +239,7 @@ class Maker:
         return torch.stack([own, rest.expand_as(own)], dim=2).numpy()
 
 
-def choose_target(
-    person: Person, views: int, generator: np.random.Generator
-) -> tuple[str, tuple[int, ...]] | None:
+def choose_target(person: Person, views: int, generator: np.random.Generator) -> tuple[str, tuple[int, ...]] | None:
     """A level and the numbers of pictures that show it, from directions that differ."""
     levels = [level for level, truth in person.truths.items() if (truth.seen >= LEAST_SEEN).sum() >= views]
     for _ in range(TRIES if levels else 0):

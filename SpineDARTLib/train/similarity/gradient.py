@@ -1,4 +1,4 @@
-"""Where the network's gradient leads, against where the truth lies: for measuring, through the renderer, by autograd."""
+"""Where the network's gradient leads against where the truth lies: for measuring, by autograd through the renderer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ...fit.scene import Parameters
 from ...render import Detectors
-from ...similarity.learned.network import Encoded, Similarity
+from ...similarity.learned.network import Similarity
+from ...similarity.learned.nouns import Encoded
 from ...similarity.learned.regions import Region, token_rays
 from ...types import LEVELS
 from .examples import Maker, Setup

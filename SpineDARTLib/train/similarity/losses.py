@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss, softplus
 
-from ...similarity.learned.network import Estimate
+from ...similarity.learned.nouns import Estimate
 from .settings import LossWeights
 
 LEAST_MM = 0.1

@@ -14,8 +14,8 @@ from ...types import LEVELS, Vertebra
 from .settings import Perturbation
 
 HARD = ("above", "below", "neighbour", "mirrored", "model")
-"""One level off with the whole column, up or down; alone on a neighbour's place; the mirrored vertebra, turned the other
-way; another level's shape model."""
+"""One level off with the whole column, up or down; alone on a neighbour's place; mirrored, and turned the other way;
+another level's shape model."""
 
 Chain = Mapping[str, Vertebra]
 """Place in the column (the true level) to the vertebra that is drawn there; that may be another level's."""
@@ -97,9 +97,7 @@ def perturbed(chain: Chain, generator: np.random.Generator, settings: Perturbati
     for place, one in chain.items():
         own = draw_delta(generator, rank, settings, sizes)
         delta = _mixed(common, own, alike, len(one.coefficients))
-        flattened = replace(
-            one, scale=one.scale ** (1.0 - 0.7 * flat), coefficients=(1.0 - flat) * one.coefficients
-        )
+        flattened = replace(one, scale=one.scale ** (1.0 - 0.7 * flat), coefficients=(1.0 - flat) * one.coefficients)
         found[place] = moved(flattened, delta)
     return found
 

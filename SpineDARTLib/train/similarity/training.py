@@ -76,9 +76,7 @@ class Training(Loop[Similarity, Batch]):
         batch = on_device(fetched, device)
         half = torch.autocast("cuda", dtype=torch.bfloat16) if device.startswith("cuda") else nullcontext()
         with half:
-            estimate = self.network(
-                batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn
-            )
+            estimate = self.network(batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn)
         return losses(estimate, batch.distances_mm)
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
@@ -90,7 +88,10 @@ class Training(Loop[Similarity, Batch]):
     def check_data(self) -> None:
         if not self.people.train:
             raise InputError(
-                self.settings.data[0], "", "nobody to learn from", "shards with their truths (spinedart simulate shards)"
+                self.settings.data[0],
+                "",
+                "nobody to learn from",
+                "shards with truths (spinedart simulate shards)",
             )
 
     def subjects(self) -> set[str]:

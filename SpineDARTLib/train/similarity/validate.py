@@ -35,7 +35,8 @@ def validate(network: Similarity, examples: Sequence[Example], device: str, at_o
         batch = on_device(collate(list(examples[start : start + at_once])), device)
         found = network(batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn)
         wanted = true_log_mm(batch.distances_mm)
-        parts.append([float(likelihood_loss(found, batch.distances_mm)), float(difference_losses(found, batch.distances_mm)[0])])
+        sizes = difference_losses(found, batch.distances_mm)[0]
+        parts.append([float(likelihood_loss(found, batch.distances_mm)), float(sizes)])
         change, said = wanted[:, 1:] - wanted[:, :1], found.log_mm[:, 1:] - found.log_mm[:, :1]
         signs.append((change.sign() == said.sign())[change.abs() > TELLS].float().cpu().numpy())
         logs.append(found.log_mm.flatten().cpu().numpy())
