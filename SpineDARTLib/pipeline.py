@@ -17,13 +17,16 @@ from .errors import InputError
 from .fit.calibration import compared, refine
 from .fit.confidence import conclude
 from .fit.initialise import Starts, initialise
+from .fit.judging import mixture_of
 from .fit.optimise import fit
 from .geometry.consistency import image_consistency
 from .geometry.refined import refined_views
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
 from .resources import resource_folder
+from .similarity.learned.nouns import Learned
 from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status, View
+from .weights import shipped_weights
 
 MOST_COMPARED = 5
 """Views whose pictures are compared, every one with every other (a third of a second a pair)."""
@@ -114,7 +117,8 @@ def _fits(run: _Run) -> Generator[FitState, None, _Fits]:
     """Start and fit all vertebrae."""
     starts = initialise(run.seeds, run.case.views, run.models)
     history: list[FitState] = []
-    for state in fit(run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds):
+    learned = load_learned(run.settings, run.device)
+    for state in fit(run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds, learned):
         history.append(state)
         yield state
     return _Fits(run.case, starts, history)
@@ -136,6 +140,22 @@ def _refined(run: _Run, first: _Fits) -> Generator[FitState, None, tuple[_Fits, 
 def load_models(without: Sequence[str] = ()) -> dict[str, ShapeModel]:
     """Level to shape model, for every level that the installed atlas knows."""
     return dict(_learned(resource_folder("atlas"), tuple(without)))
+
+
+def load_learned(settings: Settings, device: str) -> Learned | None:
+    """The learned similarity where the settings' similarity needs it.
+
+    Raises:
+        InputError: its weights are not there; says what to do instead.
+    """
+    return _weights(shipped_weights(), device) if mixture_of(settings).learned else None
+
+
+@lru_cache(maxsize=2)
+def _weights(folder: Path, device: str) -> Learned:
+    from .similarity.learned.weights import load_similarity  # with timm, which takes seconds to import
+
+    return load_similarity(folder, device)
 
 
 @lru_cache(maxsize=2)

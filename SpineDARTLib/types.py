@@ -202,6 +202,8 @@ class Quality:
     seconds: float
     similarity: Mapping[str, float] = field(default_factory=dict)
     spread_mm: float = float("nan")
+    learned_mm: float = float("nan")
+    """Mean surface distance that the learned similarity says, before any calibration; NaN without it."""
 
 
 @dataclass(frozen=True)
