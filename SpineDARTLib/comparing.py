@@ -103,7 +103,7 @@ def _run_with_progress(
     threads = max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    planner = PipelinePlanner(settings, threads, _hash(methods, settings))
+    planner = PipelinePlanner(settings, threads, weights_hash(methods, settings))
     results = []
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("cases", total=len(cases) * len(methods))
@@ -114,7 +114,7 @@ def _run_with_progress(
     return sorted(results, key=lambda result: (list(methods).index(result.method), result.case))
 
 
-def _hash(methods: Sequence[str], settings: Settings) -> str:
+def weights_hash(methods: Sequence[str], settings: Settings) -> str:
     """Of the learned similarity's weights, where a method needs them.
 
     Raises:

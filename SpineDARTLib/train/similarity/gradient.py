@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...config import SimilaritySettings
+from ...fit.objective import support
+from ...fit.optimise import MARGIN_MM
 from ...fit.scene import Parameters
 from ...render import Detectors
-from ...similarity.learned.network import Similarity
-from ...similarity.learned.nouns import Encoded
+from ...similarity import GradientNCC
+from ...similarity.learned.nouns import Encoded, Judge
 from ...similarity.learned.regions import Region, token_rays
 from ...types import LEVELS
 from .examples import Maker, Setup
@@ -40,25 +44,51 @@ class Descent:
     true_mm: float
 
 
-def encode(network: Similarity, regions: tuple[Region, ...], start: np.ndarray, level: str) -> Encoded:
-    """One vertebra's regions, taken in."""
-    device = next(network.parameters()).device
+def encode(network: Judge, regions: tuple[Region, ...], start: np.ndarray, level: str) -> Encoded:
+    """One vertebra's regions, taken in by a network on the CPU."""
 
     def stacked(values: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(values).astype(np.float32))[None].to(device)
+        return torch.from_numpy(np.stack(values).astype(np.float32))[None]
 
     patch = network.architecture.patch
     return network.encode(
         stacked([region.view.image for region in regions]),
         stacked([region.valid for region in regions]),
         stacked([token_rays(region, start, patch) for region in regions]),
-        torch.tensor([LEVELS.index(level)], device=device),
-        torch.ones(1, len(regions), dtype=torch.bool, device=device),
+        torch.tensor([LEVELS.index(level)]),
+        torch.ones(1, len(regions), dtype=torch.bool),
     )
 
 
-def descent(maker: Maker, network: Similarity, setup: Setup) -> Descent | None:
+def descent(maker: Maker, network: Judge, setup: Setup) -> Descent | None:
     """Of a setup; None where it has no regions."""
+
+    def judged(regions: tuple[Region, ...], own: Tensor, rest: Tensor) -> Tensor:
+        with torch.no_grad():
+            encoded = encode(network, regions, setup.start, setup.state.level)
+        return network.compare(encoded, torch.stack([own, rest], dim=2)[None]).log_mm.sum()
+
+    return _measured(maker, setup, judged)
+
+
+def analytic_descent(maker: Maker, setup: Setup) -> Descent | None:
+    """The same of gradient NCC in the same regions; ``said`` is the slope of one less the similarity, ``predicted_mm``
+    means nothing (NaN)."""
+
+    def judged(regions: tuple[Region, ...], own: Tensor, rest: Tensor) -> Tensor:
+        real = torch.from_numpy(np.stack([region.view.image for region in regions]))
+        valid = torch.from_numpy(np.stack([region.valid for region in regions]).astype(np.float32))
+        where = support(own[:, None], valid, MARGIN_MM * len(real[0]) / regions[0].side_mm)
+        return (1.0 - GradientNCC(real, SimilaritySettings())(own + rest, where)).mean()
+
+    found = _measured(maker, setup, judged)
+    return None if found is None else replace(found, predicted_mm=float("nan"))
+
+
+def _measured(
+    maker: Maker, setup: Setup, judged: Callable[[tuple[Region, ...], Tensor, Tensor], Tensor]
+) -> Descent | None:
+    """Of whatever judges pictures (states, views, height, width) of the vertebra and of the others."""
     regions = maker.regions(setup)
     if regions is None:
         return None
@@ -70,11 +100,10 @@ def descent(maker: Maker, network: Similarity, setup: Setup) -> Descent | None:
     own = scene.pictures(parameters, detectors, "auto")[:, 0]
     rest = torch.zeros_like(own)
     with torch.no_grad():
-        encoded = encode(network, regions, setup.start, state.level)
         for other in setup.others:
             rest = rest + drawer.draw([other], detectors)
-    estimate = network.compare(encoded, torch.stack([own, rest], dim=2)[None])
-    estimate.log_mm.sum().backward()
+    value = judged(regions, own, rest)
+    value.backward()
     slope, way = _scaled(_gradient(parameters, state.pose), maker.settings, 1), setup.aim()
     ahead = _scaled(way, maker.settings, -1)
     surface = setup.person.truths[setup.level].surface
@@ -83,8 +112,7 @@ def descent(maker: Maker, network: Similarity, setup: Setup) -> Descent | None:
     true = 0.5 * float(np.log((there**2 + LEAST_MM**2) / (here**2 + LEAST_MM**2))) / FINITE
     norm = float(np.linalg.norm(slope) * np.linalg.norm(ahead))
     inner = float(slope @ ahead)
-    predicted = float(estimate.log_mm.detach().exp())
-    return Descent(-inner / norm if norm > 0 else 0.0, inner, true, predicted, here)
+    return Descent(-inner / norm if norm > 0 else 0.0, inner, true, float(value.detach().exp()), here)
 
 
 def _gradient(parameters: Parameters, pose: np.ndarray) -> Delta:
