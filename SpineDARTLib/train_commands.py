@@ -58,8 +58,9 @@ def train_similarity(settings: SimilarityTraining, resume: bool) -> int:
         InputError: an earlier training in the folder that is not to be resumed, nobody to learn from.
     """
     from .pipeline import load_models
+    from .train.similarity.gather import people_of
     from .train.similarity.running import budgeted, train
-    from .train.similarity.training import Training, people_of
+    from .train.similarity.training import Training
 
     _open(settings.out, resume)
     console = Console()
@@ -81,8 +82,8 @@ def pack_similarity(settings: SimilarityTraining, out: Path) -> int:
     Raises:
         InputError: a folder that cannot be written.
     """
+    from .train.similarity.gather import people_of
     from .train.similarity.people import write_person
-    from .train.similarity.training import people_of
 
     check_writable(out)
     people = people_of(settings)

@@ -3,8 +3,8 @@
     python -m Testing.benchmarks.optimisers CASES --out DIR [--seconds 10] [--stage coarse|shape|fine] [--most N]
 
 Each gets so many seconds of one stage of the fit, from the starts that clicks give (CMA-ES: pose and size alone, as in
-the first stage; a vertebra's own population, all vertebrae at once). Kept: the mean score and the mean ASSD against
-seconds, one file a case and method; a run goes on where it was.
+the first stage; a vertebra's own population, all vertebrae at once). Kept: mean score and
+mean ASSD against seconds, one file a case and method.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.similarity import GradientNCC
 from SpineDARTLib.similarity.filters import blur, gradient, halve
 
-SHOWN = 8
-"""Moments at which surfaces are measured."""
+SHOWN = 8  # moments at which surfaces are measured
 
 
 class Problem:
@@ -137,10 +136,8 @@ def residuals(problem: Problem, table: Tensor) -> Tensor:
         root = regions[..., None, :, :].sqrt()
         first, second = root * real, root * slopes[:, None]
         dims = (-1, -2, -3)
-        off = second / second.norm(dim=dims, keepdim=True).clamp_min(1e-9) - first / first.norm(
-            dim=dims, keepdim=True
-        ).clamp_min(1e-9)
-        parts.append(off.flatten(2) / np.sqrt(len(similarity.levels) * len(problem.pictures.views)))
+        first, second = (one / one.norm(dim=dims, keepdim=True).clamp_min(1e-9) for one in (first, second))
+        parts.append((second - first).flatten(2) / np.sqrt(len(similarity.levels) * len(problem.pictures.views)))
         rendered, regions = halve(rendered), halve(regions)
     return torch.cat(parts, dim=-1)
 

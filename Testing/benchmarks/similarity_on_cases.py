@@ -4,9 +4,10 @@
         [--workers N] [--genant CSV]
 
 DIR of SPINEDART_RESOURCES has ``atlas/`` and ``weights/similarity.safetensors``. Every case is fitted with an atlas
-that has not seen its person; where the network has, the row is counted as seen. Writes similarity.json and similarity.txt:
-Dice, NSD, HD95, ASSD (mean +- deviation, median), failures and seconds by kind of views, then fractured against whole
-vertebrae (``fracture`` in a simulated truth, or grades of a CSV such as VerSe'19's Genant), and what is refused.
+that has not seen its person; where the network has, the row is counted as seen. Writes similarity.json and
+similarity.txt: Dice, NSD, HD95, ASSD (mean +- deviation, median), failures and seconds by kind of views, then fractured
+against whole vertebrae (``fracture`` in a simulated truth, or grades of a CSV such as VerSe'19's Genant), and what is
+refused.
 """
 
 from __future__ import annotations

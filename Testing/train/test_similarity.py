@@ -13,10 +13,11 @@ from SpineDARTLib.__main__ import main
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.similarity.learned.weights import load_similarity
 from SpineDARTLib.train.keeping import Validated
+from SpineDARTLib.train.similarity.gather import gather, people_of
 from SpineDARTLib.train.similarity.harvest import courses_of, read_courses, write_courses
-from SpineDARTLib.train.similarity.running import take_courses, train
+from SpineDARTLib.train.similarity.running import train
 from SpineDARTLib.train.similarity.settings import tiny
-from SpineDARTLib.train.similarity.training import Training, people_of
+from SpineDARTLib.train.similarity.training import Training
 from Testing.train.people import make_people, models
 
 
@@ -68,11 +69,19 @@ def test_what_is_kept_can_drive_a_fit_and_its_states_be_learned_from(folder, tmp
     kept = read_courses(tmp_path / "a" / "courses")
     assert [one.course.level for one in kept] == [one.level for one in courses]
     np.testing.assert_array_equal(kept[0].course.target[-1].pose, courses[0].target[-1].pose)
-    take_courses(training)
-    assert {one.level for _, one in training.courses} == {one.level for one in courses}
-    example = training.maker.harvested(*training.courses[0], np.random.default_rng(1))
+    training.take_courses()
+    assert {one.level for _, one in training.source.courses} == {one.level for one in courses}
+    example = training.maker.harvested(*training.source.courses[0], np.random.default_rng(1))
     assert example is not None
     assert example.harvested
+
+
+def test_other_processes_make_the_same_examples(folder, tmp_path):
+    training = training_of(folder, tmp_path / "a", 1)
+    (here,), (there,) = ([training.source.one(5, 2)], gather(training.settings, [5], 2, 0))
+    assert here is not None
+    np.testing.assert_allclose(here.drawn, there.drawn, atol=1e-6)
+    np.testing.assert_allclose(here.distances_mm, there.distances_mm, atol=1e-6)
 
 
 def test_a_fit_that_lacks_what_it_needs_is_refused(folder):

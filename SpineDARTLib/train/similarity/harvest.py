@@ -8,17 +8,21 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ...atlas.model import ShapeModel
+from ...atlas.workers import Workers
 from ...config import Settings, SimilarityName, StageSettings
 from ...fit.initialise import initialise
 from ...fit.optimise import fit
 from ...geometry.camera import project
 from ...io.files import write_atomically
 from ...similarity.learned.nouns import Learned
+from ...similarity.learned.weights import load_similarity
+from ...simulate.patient.spine import models_of
 from ...types import LEVELS, FitState, Seed, Vertebra
 from .examples import LEAST_SEEN, Course, choose_target
 from .people import People, Person
@@ -69,33 +73,53 @@ class Kept:
         return same and np.allclose(person.views[0].world_to_camera, self.camera)
 
 
-def harvest(
-    people: People,
-    models: Mapping[str, ShapeModel],
-    settings: SimilarityTraining,
-    number: int,
-    learned: Learned | None,
-) -> Iterator[Harvested]:
-    """A round of fits into ``out/courses/round-NN``; those that are there stay.
+def harvest(people: People, settings: SimilarityTraining, number: int, weights: Path | None) -> Iterator[Harvested]:
+    """A round of fits into ``out/courses/round-NN``, by ``fit_workers`` processes; those that are there stay.
 
     Args:
-        number: of the round. learned: the network that drives the fits; gradient NCC without.
+        number: of the round.
+        weights: folder with the network that drives the fits; gradient NCC without.
     """
     folder = Path(settings.out) / "courses" / f"round-{number:02d}"
+    tasks = []
     for index in range(settings.fits):
         path = folder / f"fit-{index:04d}.npz"
         if path.is_file():
             yield Harvested(path, 0)
             continue
-        generator = np.random.default_rng([settings.seed, 7, number, index])
+        seed = (settings.seed, 7, number, index)
         held = index % HELD_EVERY == HELD_EVERY - 1 and people.validation
         pool = people.validation if held else people.train
-        person = pool[int(generator.integers(len(pool)))]
-        # Half of the fits follow the network alone: that is where it is wrong.
-        name: SimilarityName = "gradient-ncc" if learned is None else ("hybrid", "learned")[index % 2]
-        courses = courses_of(person, models, settings.fit_steps, name, generator, learned)
-        write_courses(path, person, courses)
-        yield Harvested(path, len(courses))
+        person = pool[int(np.random.default_rng(seed).integers(len(pool)))]
+        tasks.append((path, person, seed, settings.fit_steps, weights))
+    if settings.fit_workers == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield fit_one(*task)
+        return
+    with Workers(settings.fit_workers) as workers:
+        yield from workers.map(fit_one, tasks)
+
+
+def fit_one(path: Path, person: Person, seed: Sequence[int], steps: int, weights: Path | None) -> Harvested:
+    """Fit and keep; half of the fits that a network drives follow it alone: that is where it is wrong."""
+    generator = np.random.default_rng([*seed, 1])
+    name: SimilarityName = "gradient-ncc" if weights is None else ("hybrid", "learned")[seed[-1] % 2]
+    learned = None if weights is None else _weights(weights, (weights / "similarity.json").stat().st_mtime_ns)
+    courses = courses_of(person, _models(), steps, name, generator, learned)
+    write_courses(path, person, courses)
+    return Harvested(path, len(courses))
+
+
+@lru_cache(maxsize=1)
+def _models() -> dict[str, ShapeModel]:
+    """Every level's shape model."""
+    return models_of(LEVELS)
+
+
+@lru_cache(maxsize=1)
+def _weights(folder: Path, stamp: int) -> Learned:
+    """On the CPU: a fit's renderings are small, and there are many fits at once."""
+    return load_similarity(folder)
 
 
 def courses_of(

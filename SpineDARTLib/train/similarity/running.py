@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from ...similarity.learned.weights import learned_of, save_similarity
+from ...similarity.learned.weights import save_similarity
 from ..keeping import Group, Validated, finite, keep_history, validated_run
 from ..loop import TrainingState
 from .examples import Example, Setup
-from .harvest import Harvested, Kept, harvest, read_courses
-from .people import Person
+from .gather import owner
+from .harvest import Harvested, harvest, read_courses
 from .settings import SimilarityTraining
 from .training import Training, validation_examples
 from .validate import validate, validate_gradient
@@ -51,14 +51,20 @@ def train(training: Training) -> Iterator[TrainingState | Validated | Harvested]
         InputError: nobody to learn from, a folder that cannot be written.
     """
     training.check_data()
+    try:
+        yield from _rounds(training, _held(training))
+    finally:
+        training.close()
+
+
+def _rounds(training: Training, held: Held) -> Iterator[TrainingState | Validated | Harvested]:
     settings: SimilarityTraining = training.settings
-    held = _held(training)
     rounds = max(settings.rounds, 1)
-    take_courses(training)
+    training.take_courses()
     while training.round < rounds:
         if settings.rounds:
             yield from _harvest(training)
-            take_courses(training)
+            training.take_courses()
         ends = (training.round + 1) / rounds
 
         def keep(losses: dict[str, float]) -> Validated:
@@ -75,21 +81,12 @@ def train(training: Training) -> Iterator[TrainingState | Validated | Harvested]
 
 def _harvest(training: Training) -> Iterator[Harvested]:
     """A round of fits of people to learn from, and a few of those held back; their time counts."""
-    learned = None if training.progress.step == 0 else learned_of(training.averaged(), {})
-    began = time.monotonic()
-    yield from harvest(training.people, training.maker.drawer.models, training.settings, training.round, learned)
+    began, weights = time.monotonic(), None
+    if training.progress.step > 0:
+        weights = Path(training.settings.out) / "driver"
+        save_similarity(weights, training.network, training.average, {"subjects": sorted(training.progress.subjects)})
+    yield from harvest(training.people, training.settings, training.round, weights)
     training.progress.seconds += time.monotonic() - began
-
-
-def take_courses(training: Training) -> None:
-    """All that was harvested so far, of people to learn from."""
-    found = read_courses(Path(training.settings.out) / "courses")
-    training.courses = [(person, one.course) for one in found if (person := _owner(one, training.people.train))]
-
-
-def _owner(one: Kept, people: Sequence[Person]) -> Person | None:
-    """Whose course it is."""
-    return next((person for person in people if one.fits(person)), None)
 
 
 def _held(training: Training) -> Held:
@@ -106,7 +103,7 @@ def _visited(training: Training) -> list[Example]:
     """Examples of harvested states of people held back."""
     found = []
     for number, one in enumerate(read_courses(Path(training.settings.out) / "courses")):
-        person = _owner(one, training.people.validation)
+        person = owner(one, training.people.validation)
         if person is not None:
             example = training.maker.harvested(person, one.course, np.random.default_rng([40_000, number]))
             found += [] if example is None else [example]
@@ -118,7 +115,7 @@ def _keep(training: Training, held: Held, losses: dict[str, float]) -> Validated
     settings, progress = training.settings, training.progress
     network = training.averaged().requires_grad_(False)
     entry: dict[str, Any] = {"minutes": progress.seconds / 60, "step": progress.step, "losses": finite(losses)}
-    entry |= {"people": len(training.people.train), "round": training.round, "courses": len(training.courses)}
+    entry |= {"people": len(training.people.train), "round": training.round, "courses": len(training.source.courses)}
     visited = _visited(training)
     entry["validation"] = finite(validate(network, held.examples, settings.device)) if held.examples else None
     entry["visited"] = finite(validate(network, visited, settings.device)) if visited else None

@@ -60,12 +60,12 @@ class SimilarityTraining:
         minutes: of training, validation and harvest included; with ``steps`` only a limit.
         rounds: of harvesting states by fits with the network of the moment, evenly over the training; round 0, before
             the first step, drives its fits by gradient NCC.
-        fits: cases fitted in a round. fit_steps: most steps of each.
+        fits: cases fitted in a round. fit_steps: most steps of each. fit_workers: processes that fit.
         harvested: share of the examples that show harvested states, once there are any.
         batch: vertebrae a step, each with ``states`` states.
         views: how many views, with the share of the steps that have so many.
         splats: cortical splats a vertebra is rendered with.
-        gather_workers: threads that bring examples together.
+        gather_workers: processes that bring examples together; 1: a thread of the training's own.
         held_back: people nobody learns from; one drawn patient in ``held_back_every`` comes to them.
         Others as in ``DetectorTraining``.
     """
@@ -78,6 +78,7 @@ class SimilarityTraining:
     rounds: int = 3
     fits: int = 48
     fit_steps: int = 90
+    fit_workers: int = 1
     harvested: float = 0.5
     batch: int = 32
     states: int = 4
@@ -102,9 +103,8 @@ class SimilarityTraining:
 
 def gpu_budget(out: Path, data: tuple[Path, ...], minutes: float | None, rounds: int) -> SimilarityTraining:
     """25 minutes on one large GPU with 16 cores beside it."""
-    return SimilarityTraining(
-        out, data, LARGE, 25.0 if minutes is None else minutes, rounds=rounds, device="cuda", gather_workers=12
-    )
+    whole = SimilarityTraining(out, data, LARGE, 25.0 if minutes is None else minutes, rounds=rounds)
+    return replace(whole, device="cuda", gather_workers=14, fit_workers=14)
 
 
 def cpu_budget(out: Path, data: tuple[Path, ...], minutes: float | None, rounds: int) -> SimilarityTraining:
