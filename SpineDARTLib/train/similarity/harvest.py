@@ -130,27 +130,49 @@ def courses_of(
     generator: np.random.Generator,
     learned: Learned | None = None,
 ) -> list[Course]:
-    """Fit some neighbouring vertebrae of a person from clicks; the course of each. None where nothing is seen twice."""
+    """Fit some neighbouring vertebrae of a person; the course of each. None where nothing is seen twice.
+
+    Args:
+        steps: at most so many, over all stages.
+    """
+    share = steps / sum(stage.steps for stage in STAGES)
+    stages = tuple(replace(stage, steps=max(int(share * stage.steps), 1)) for stage in STAGES)
+    options = Settings(similarity=similarity, renderer="torch", seed=int(generator.integers(2**31)))
+    options = replace(options, fit=replace(options.fit, stages=stages))
+    found = fit_person(person, models, options, generator, learned)
+    return [] if found is None else _courses(*found)
+
+
+def fit_person(
+    person: Person,
+    models: Mapping[str, ShapeModel],
+    settings: Settings,
+    generator: np.random.Generator,
+    learned: Learned | None = None,
+    off_share: float = OFF_SHARE,
+) -> tuple[list[FitState], Mapping[str, Vertebra], tuple[int, ...]] | None:
+    """Fit two or three neighbouring vertebrae from noisy clicks in two or three pictures.
+
+    Args:
+        off_share: of the fits that are started one level off.
+
+    Returns:
+        the states, the starts and the numbers of the pictures; None where nothing is seen twice.
+    """
     found = choose_target(person, int(generator.choice((2, 3), p=(0.75, 0.25))), generator)
     found = found or choose_target(person, 2, generator)
     if found is None:
-        return []
+        return None
     level, pictures = found
-    levels = _together(person, level, pictures)
     views = [replace(person.view(number), name=f"V{number}") for number in pictures]
-    off = 0 if generator.random() >= OFF_SHARE else int(generator.choice((-1, 1)))
+    off = 0 if generator.random() >= off_share else int(generator.choice((-1, 1)))
     seeds = []
-    for one in levels:
+    for one in _together(person, level, pictures):
         centre = _centre(person, one, off)
         clicks = {view.name: project(centre[None], view)[0] + generator.normal(0, CLICK_PX, 2) for view in views}
         seeds.append(Seed(one, {name: (float(u), float(v)) for name, (u, v) in clicks.items()}))
-    starts = initialise(seeds, views, models)
-    options = Settings(similarity=similarity, renderer="torch", seed=int(generator.integers(2**31)))
-    share = steps / sum(stage.steps for stage in STAGES)
-    stages = tuple(replace(stage, steps=max(int(share * stage.steps), 1)) for stage in STAGES)
-    options = replace(options, fit=replace(options.fit, stages=stages))
-    history = list(fit(views, starts.vertebrae, models, options, "cpu", (), learned))[:-1]
-    return _courses(history, starts.vertebrae, pictures)
+    starts = initialise(seeds, views, models).vertebrae
+    return list(fit(views, starts, models, settings, "cpu", (), learned))[:-1], starts, pictures
 
 
 def _together(person: Person, level: str, pictures: Sequence[int]) -> list[str]:
