@@ -73,7 +73,7 @@ def main() -> None:
     for value, found in rows.items():
         masd = np.array([row["masd_mm"] for row in found])
         print(
-            f"learned_weight {value:g}: {len(masd)} vertebrae, MASD mean {masd.mean():.2f}, median {np.median(masd):.2f}, "
+            f"learned_weight {value:g}: {len(masd)} fits, MASD mean {masd.mean():.2f}, median {np.median(masd):.2f}, "
             f"under 1.5 mm {np.mean(masd < 1.5):.2f}, over 3 mm {np.mean(masd > 3):.2f}, "
             f"{np.median([row['seconds'] for row in found]):.1f} s a vertebra"
         )
