@@ -2,9 +2,9 @@
 
     python -m Testing.benchmarks.capture_range CASES --out DIR [--methods ...] [--sizes 0 4 8 ...] [--most N]
 
-The vertebrae of a case are started at the true place (of the mesh's middle: as ``fit.initialise`` orients them from
-noiseless clicks), all moved together by so many mm in a random direction and turned by as many degrees; the same starts
-for every method. One file a case, method and size; a run goes on where it was.
+The vertebrae of a case are started where ``fit.initialise`` puts them from the case's clicks, all moved together by so
+many mm in a random direction and turned by as many degrees; the same starts for every method. One file a case, method
+and size; a run goes on where it was.
 """
 
 from __future__ import annotations
