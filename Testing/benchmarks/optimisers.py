@@ -136,7 +136,7 @@ def residuals(problem: Problem, table: Tensor) -> Tensor:
         root = regions[..., None, :, :].sqrt()
         first, second = root * real, root * slopes[:, None]
         dims = (-1, -2, -3)
-        first, second = (one / one.norm(dim=dims, keepdim=True).clamp_min(1e-9) for one in (first, second))
+        first, second = (one * one.square().sum(dims, keepdim=True).clamp_min(1e-18).rsqrt() for one in (first, second))
         parts.append((second - first).flatten(2) / np.sqrt(len(similarity.levels) * len(problem.pictures.views)))
         rendered, regions = halve(rendered), halve(regions)
     return torch.cat(parts, dim=-1)
