@@ -91,8 +91,9 @@ class Run:
         self.mixture = mixture_of(settings)
         if self.mixture.learned and learned is None:
             raise ValueError(f'got similarity "{settings.similarity}" and no learned weights; expected both')
-        needed = learned is not None and self.mixture.learned > 0
-        self.learned = LearnedTerm(learned, views, [starts[one] for one in asked], self.wanted) if needed else None
+        asked_for = learned if self.mixture.learned else None
+        judged = [starts[level] for level in asked]
+        self.learned = LearnedTerm(asked_for, views, judged, self.wanted) if asked_for is not None else None
 
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""

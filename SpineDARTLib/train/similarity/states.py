@@ -83,7 +83,8 @@ def draw_delta(
 
 def draw_sizes(generator: np.random.Generator, settings: Perturbation) -> np.ndarray:
     """(4,) of turn, shift, size and shape: each log-uniform, or nothing."""
-    sizes = np.exp(generator.uniform(*np.log(settings.sizes), 4))
+    low, high = np.log(settings.sizes)
+    sizes = np.exp(generator.uniform(low, high, 4))
     return np.where(generator.random(4) < settings.still, 0.0, sizes)
 
 

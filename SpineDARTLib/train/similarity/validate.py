@@ -59,7 +59,7 @@ def _figures(
     bad = wanted > np.log(BAD_MM)
     figures = {
         "error": float(np.sqrt(np.mean((said - wanted) ** 2))),
-        "rank": float(spearmanr(said, wanted).statistic) if len(np.unique(said)) > 1 else float("nan"),
+        "rank": float(np.asarray(spearmanr(said, wanted))[0]) if len(np.unique(said)) > 1 else float("nan"),
         "sign": float(signs.mean()) if len(signs) else float("nan"),
         "inside_1": float((off < 1).mean()),
         "inside_2": float((off < 2).mean()),
