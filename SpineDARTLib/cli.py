@@ -42,7 +42,7 @@ from .errors import InputError
 
 DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
-Similarity = Literal["gradient-ncc", "ncc"]
+Similarity = Literal["gradient-ncc", "ncc", "learned", "hybrid"]
 """Those of contract.md that this version has (the learned one needs weights)."""
 
 DEBUG_VARIABLE = "SPINEDART_DEBUG"
@@ -96,7 +96,7 @@ class Demo(HowToFit, HowToFind):
     out: Path = field(default_factory=lambda: Path("output") / "demo")
     """Plan folder to write."""
     similarity: Similarity = "gradient-ncc"
-    """How X-rays are compared."""
+    """How X-rays are compared; learned and hybrid need weights (spinedart train similarity)."""
 
     def run(self) -> int:
         from .commands import demo
@@ -115,7 +115,7 @@ class Plan(HowToFit, HowToFind):
     levels: Annotated[str, arg(metavar="L3,L4")] = ""
     """Only these levels; when absent those of the case, or whatever is found where it names none."""
     similarity: Similarity = "gradient-ncc"
-    """How X-rays are compared."""
+    """How X-rays are compared; learned and hybrid need weights (spinedart train similarity)."""
 
     def run(self) -> int:
         from .commands import plan

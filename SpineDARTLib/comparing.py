@@ -21,7 +21,7 @@ from .io.case import read_case
 from .io.files import check_writable, write_atomically
 from .io.mesh import Mesh
 from .io.plan import plain
-from .pipeline import load_models, plan_case
+from .pipeline import load_learned, load_models, plan_case
 from .types import Plan
 
 
@@ -36,6 +36,7 @@ class PipelinePlanner:
 
     settings: Settings
     threads: int = field(default=0, repr=False)  # no part of what the results depend on
+    weights: str = ""  # the hash of the learned similarity's, where a method needs them: results depend on it
 
     def __call__(
         self, case: Path, method: str, without: tuple[str, ...]
@@ -50,7 +51,8 @@ class PipelinePlanner:
         models = load_models(without)
         starts = {one.fitted.level: _start(one, models) for one in plans if one.fitted.start is not None}
         seen = any(set(models[level].subjects) & set(without) for level in starts)
-        return plans, starts, seen
+        learned = load_learned(settings, "cpu")
+        return plans, starts, seen or (learned is not None and bool(set(learned.card["subjects"]) & set(without)))
 
 
 def _result(states: Generator[object, None, tuple[Plan, ...]]) -> tuple[Plan, ...]:
@@ -101,14 +103,25 @@ def _run_with_progress(
     threads = max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    planner = PipelinePlanner(settings, threads, weights_hash(methods, settings))
     results = []
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("cases", total=len(cases) * len(methods))
-        for result in benchmark(cases, methods, PipelinePlanner(settings, threads), out, workers):
+        for result in benchmark(cases, methods, planner, out, workers):
             results.append(result)
             progress.update(task, advance=1, description=f"{result.method} {result.case}")
     # As they came depends on the workers; the report must not.
     return sorted(results, key=lambda result: (list(methods).index(result.method), result.case))
+
+
+def weights_hash(methods: Sequence[str], settings: Settings) -> str:
+    """Of the learned similarity's weights, where a method needs them.
+
+    Raises:
+        InputError: there are none.
+    """
+    loaded = [load_learned(replace(settings, similarity=method), "cpu") for method in methods]
+    return next((str(one.card["sha256"]) for one in loaded if one is not None), "")
 
 
 def _words(found: Mapping[str, Any]) -> str:

@@ -40,9 +40,10 @@ def models(sample) -> dict[str, ShapeModel]:
 
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch, tmp_path_factory):
-    """Whatever is shipped, these tests start from clicks."""
+    """Whatever is shipped, these tests start from clicks and compare without a network."""
     nowhere = tmp_path_factory.mktemp("nowhere") / "weights"
     monkeypatch.setattr("SpineDARTLib.detector_in_use.shipped_weights", lambda: nowhere)
+    monkeypatch.setattr("SpineDARTLib.pipeline.shipped_weights", lambda: nowhere)
 
 
 @pytest.fixture
@@ -161,6 +162,10 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "0"], ["--diameter-mm", "0.5 to 10 mm"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "perhaps"], ["--detect", "perhaps", "auto"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "on"], ["no weights of a detector", "click"]),
+        (
+            ["plan", "{sample}", "--out", "{tmp}/x", "--similarity", "hybrid"],
+            ["no weights of a learned", "gradient-ncc"],
+        ),
         (["plan", "{sample}", "--out", "{tmp}/x", "--shift-levels", "17"], ["--shift-levels", "17", "-16 to 16"]),
         (["detect", "{sample}", "--out", "{tmp}/x", "--weights", "{tmp}/y"], ["{tmp}/y", "no weights of a detector"]),
         (["detect", "{sample}", "--out", "{tmp}"], ["other files", "detections.json"]),

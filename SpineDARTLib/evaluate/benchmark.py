@@ -150,6 +150,7 @@ def measure(case: Path, method: str, planner: Planner) -> Iterator[dict[str, Any
                 "seconds": quality.seconds,
                 "similarity": dict(quality.similarity),
                 "spread_mm": quality.spread_mm,
+                "learned_mm": quality.learned_mm,
                 "mahalanobis": quality.mahalanobis,
             }
         yield row
