@@ -25,6 +25,9 @@ SIDES = (CHOOSE, _("the tube"), _("the detector (cath labs)"))
 TURNS = (0, 90, 180, 270)
 COUNTINGS = tuple(CONVENTIONS)
 LYING = ("", *POSITIONS)
+FIELDS = ("primary_deg", "secondary_deg", "source_to_detector_mm", "source_to_isocentre_mm", "pixel_spacing_mm",
+          "detector_rotation_deg", "convention", "patient_position")  # fmt: skip
+"""Of ``CArm``, as the form has them: six numbers and two choices."""
 ANSWERED = _("Its case or geometry file has answered this; Mirror turns the picture over all the same.")
 
 
@@ -42,6 +45,16 @@ def _choice(words: tuple[str, ...], help_text: str, chosen: Any) -> Any:
     made.setMinimumContentsLength(14)
     made.connect("activated(int)", chosen)
     return made
+
+
+def _numbers_of(arm: CArm) -> tuple[float, ...]:
+    """What the fields show."""
+    return tuple(one[0] if isinstance(one, tuple) else one for one in (getattr(arm, name) for name in FIELDS[:6]))
+
+
+def _said(field: Any, shown: float) -> float:
+    """A field's number; what was shown in it where it shows that still, but for its decimals."""
+    return shown if abs(field.value - shown) <= 0.5 * 10**-field.decimals else field.value
 
 
 class CArmForm:
@@ -118,10 +131,8 @@ class CArmForm:
         """The form of one X-ray, and what its camera is in words."""
         self._name, self._shown = xray.name, xray.c_arm
         arm = xray.c_arm
-        values = (arm.primary_deg, arm.secondary_deg, arm.source_to_detector_mm, arm.source_to_isocentre_mm,
-                  arm.pixel_spacing_mm[0], arm.detector_rotation_deg)  # fmt: skip
-        for field, value in zip((*self.fields, self._rotation), values, strict=True):
-            if abs(field.value - value) > 0.5 * 10**-field.decimals:
+        for field, value in zip((*self.fields, self._rotation), _numbers_of(arm), strict=True):
+            if _said(field, value) != value:
                 field.blockSignals(True)
                 field.value = value
                 field.blockSignals(False)
@@ -150,20 +161,16 @@ class CArmForm:
             enable(field, control.enabled and not self._answered, control.why or self._answered)
 
     def _changed(self) -> None:
-        spacing = (self._spacing.value, self._spacing.value)
-        arm = replace(
-            self._shown,
-            primary_deg=self._primary.value,
-            secondary_deg=self._secondary.value,
-            source_to_detector_mm=self._detector.value,
-            source_to_isocentre_mm=self._isocentre.value,
-            pixel_spacing_mm=spacing if spacing[0] != round(self._shown.pixel_spacing_mm[0], 3)
-            else self._shown.pixel_spacing_mm,
-            detector_rotation_deg=self._rotation.value,
-            convention=COUNTINGS[self._counting.currentIndex],
-            patient_position=LYING[self._lies.currentIndex],
-        )  # fmt: skip
-        self._presenter.set_c_arm(self._name, arm)
+        """Only what differs from what was shown is said: other fields may not have been drawn again yet."""
+        shown = (*_numbers_of(self._shown), self._shown.convention, self._shown.patient_position)
+        chosen = COUNTINGS[self._counting.currentIndex], LYING[self._lies.currentIndex]
+        fields = (*self.fields, self._rotation)
+        said = (*(_said(field, old) for field, old in zip(fields, shown, strict=False)), *chosen)
+        differ = {name: new for name, new, old in zip(FIELDS, said, shown, strict=True) if new != old}
+        if "pixel_spacing_mm" in differ:
+            differ["pixel_spacing_mm"] = (differ["pixel_spacing_mm"],) * 2
+        now = next(one.c_arm for one in self._presenter.state.xrays if one.name == self._name)
+        self._presenter.set_c_arm(self._name, replace(now, **differ))
 
     def _read(self) -> None:
         if self._display.modified:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,17 @@ def test_a_plan_is_drawn_with_the_cameras_it_was_made_with(fitted: Any) -> None:
     assert link._shown.case is shown, "not drawn anew for another vertebra"
     fitted.process(0.2)
     assert "Cameras: AP stays; LAT moved by 2.0 mm." in fitted.panel.inspect._diagnosis.text
+
+
+def test_a_number_typed_before_the_others_are_drawn_again_leaves_them(pictures: Any) -> None:
+    """A state is drawn a while after it came about: a field that still shows an old number does not say it."""
+    frontal = rows(pictures)[0].form
+    arm = pictures.presenter.state.xrays[0].c_arm
+    pictures.presenter.set_c_arm("AP", replace(arm, primary_deg=4.0))
+    frontal._primary._real.blockSignals(True)
+    frontal._primary.value = 0.0
+    frontal.show(replace(pictures.presenter.state.xrays[0], c_arm=arm), None)
+    frontal._isocentre.value = 700
+    now = pictures.presenter.state.xrays[0].c_arm
+    assert (now.primary_deg, now.source_to_isocentre_mm) == (4.0, 700.0)
+    assert now.pixel_spacing_mm == arm.pixel_spacing_mm

@@ -168,7 +168,7 @@ class Stage:
         self.processes.append(PipeProcess())
         return self.processes[-1]
 
-    def until(self, true: Callable[[], object], seconds: float = 10.0) -> None:
+    def until(self, true: Callable[[], object], seconds: float = 30.0) -> None:
         """Tick until something is true; a failure when it never is."""
         end = time.monotonic() + seconds
         while not true():
