@@ -165,7 +165,8 @@ class DetectorSettings:
     """The network that finds vertebrae in the X-rays (``locating``)."""
 
     use: DetectorName = "auto"
-    """auto: where there are weights that load, otherwise clicks alone; on: without weights nothing is planned."""
+    """auto: where there are weights that load and not every level was clicked in two views, otherwise clicks alone; on:
+    always, and without weights nothing is planned."""
     weights: str | None = None
     """Folder of a detector; the shipped one if None."""
     shift: int = 0

@@ -14,7 +14,7 @@ from SpineDARTLib.config import DetectorSettings, Settings
 from SpineDARTLib.detector_in_use import lacking, load_kept
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
-from SpineDARTLib.locating import locate, located_from, renamed, require_something, start_of
+from SpineDARTLib.locating import CLICKED, locate, located_from, renamed, require_something, start_of
 from SpineDARTLib.types import LEVELS, Seed
 from Testing.detect.test_matching import SHOWN, make_column
 from Testing.found import clicks_on, detections_of, fake_detect, found_case, tiny_weights
@@ -48,8 +48,25 @@ def clicked(case, column, levels=("L1", "L2")):
     return replace(case, seeds=clicks_on(column, case.views, levels))
 
 
+def half_clicked(case, column):
+    """L1 in both views, L2 in one."""
+    first, second = clicked(case, column).seeds
+    return replace(case, seeds=(first, replace(second, clicks_px={"AP": second.clicks_px["AP"]})))
+
+
+def test_what_was_clicked_in_two_views_needs_no_detector(case, column, weights, monkeypatch):
+    monkeypatch.setattr("SpineDARTLib.detect.find.detect", fake_detect({}))
+    whole, half = clicked(case, column), half_clicked(case, column)
+    found = locate(whole, asked(weights))
+    assert found.seeds == whole.seeds and not found.looked and found.words == CLICKED
+    assert locate(whole, asked(weights, "on")).looked
+    assert locate(whole, asked(weights), ["L1", "L3"]).looked
+    assert locate(whole, asked(weights), everything=True).looked
+    assert locate(half, asked(weights)).looked and not locate(half, asked(weights), ["L1"]).looked
+
+
 def test_without_weights_the_clicks_are_all_there_is(case, column, tmp_path):
-    whole = clicked(case, column)
+    whole = half_clicked(case, column)
     found = locate(whole, asked(tmp_path))
     assert found.seeds == whole.seeds and not found.looked and not found.reasons
     assert "no weights of a detector" in found.words and "clicks" in found.words
@@ -75,8 +92,8 @@ def test_broken_weights_cost_no_clicks(case, column, weights, caplog):
     assert lacking(DetectorSettings(weights=str(weights))) == ""
     file = weights / "detector.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"?")
-    found = locate(clicked(case, column), asked(weights))
-    assert found.seeds == clicked(case, column).seeds
+    found = locate(half_clicked(case, column), asked(weights))
+    assert found.seeds == half_clicked(case, column).seeds
     assert "The detector cannot be used" in found.words and "sha256" in found.words
     assert "cannot be used" in caplog.text
     with pytest.raises(InputError, match="sha256"):
@@ -172,7 +189,7 @@ def test_a_view_that_the_detector_fails_on_costs_nothing_else(case, detections, 
         return good(views, detector)
 
     monkeypatch.setattr("SpineDARTLib.detect.find.detect", detect)
-    found = locate(clicked(case, column), asked(weights))
+    found = locate(clicked(case, column), asked(weights, "on"))
     assert [seed.clicks_px for seed in found.seeds] == [seed.clicks_px for seed in clicked(case, column).seeds]
     assert all(set(seed.landmarks_px) == {"AP"} for seed in found.seeds)
     assert found.words.endswith("The detector failed on LAT.") and "out of memory" in caplog.text
@@ -194,7 +211,7 @@ def test_what_cannot_be_joined_leaves_the_clicks(case, detections, column, monke
 
 def test_nobody_is_found_by_a_detector_that_learned_from_them(case, column, weights, detections, monkeypatch):
     monkeypatch.setattr("SpineDARTLib.detect.find.detect", fake_detect(detections))
-    whole = clicked(case, column)
+    whole = half_clicked(case, column)
     assert "learned from verse005 and is not used" in locate(whole, asked(weights), without=("verse005",)).words
     assert locate(whole, asked(weights), without=("verse006",)).looked
     assert locate(whole, asked(weights, "on"), without=("verse005",)).looked

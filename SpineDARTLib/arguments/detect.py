@@ -19,7 +19,8 @@ class HowToFind:
     """Whether and how a detector is used."""
 
     detect: DetectorName = DetectorSettings.use
-    """auto: find vertebrae where there are weights; on: or plan nothing; off: clicks alone. Clicks always win."""
+    """auto: find what was not clicked in two views, where there are weights; on: look anyway, or plan nothing; off:
+    clicks alone. Clicks always win."""
     weights: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Folder of a detector in place of the shipped one."""
     shift_levels: Annotated[int, arg(metavar="N")] = DetectorSettings.shift
