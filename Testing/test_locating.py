@@ -164,7 +164,7 @@ def test_a_lone_click_is_completed_by_the_other_view(case, detections, column):
 def test_a_person_moves_labels_but_never_a_clicked_one(case, detections, column):
     moved = located_from(case, detections, -1)
     assert [seed.level for seed in moved.seeds] == ["T10", "T11", "T12", "L1", "L2", "L3"]
-    assert moved.column.shifts[1] > 0.9 and "1 level too near the head" in moved.words
+    assert moved.column.shifts[1] > 0.7 and "1 level too near the head" in moved.words
     whole = replace(case, seeds=tuple(replace(seed, level="L1") for seed in clicks_on(column, case.views, ["L2"])))
     joined = located_from(whole, detections, -1, everything=True)
     assert [seed.level for seed in joined.seeds] == ["T10", "T11", "T12", "L1", "L2", "L3"]

@@ -30,10 +30,13 @@ def test_what_is_found_is_told_with_a_pixel_for_every_view(finder):
     assert talk.hear("state")["stage"] == "AP"
     done = talk.hear("done")
     assert [one["level"] for one in done["vertebrae"]] == list(SHOWN)
-    assert "Found 6 vertebrae, T11 to L4" in done["words"] and done["shifts"]["0"] > 0.9
+    assert "Found 6 vertebrae, T11 to L4" in done["words"] and done["shifts"]["0"] > 0.7
     for one in done["vertebrae"]:
         assert set(one["seeds"]) == set(one["outlines"]) == {"AP", "LAT"}
-        assert (one["in_both"], one["start"], one["note"]) == (True, "detected", "")
+        assert (one["in_both"], one["start"]) == (True, "detected")
+        assert one["note"].startswith(
+            f"The label {one['level']} is in doubt (7"
+        )  # a network's own count never settles it
         assert one["label_probability"] == pytest.approx(one["levels"][one["level"]])
 
 
