@@ -162,11 +162,11 @@ class CArmForm:
 
     def _changed(self) -> None:
         """Only what differs from what was shown is said: other fields may not have been drawn again yet."""
-        shown = (*_numbers_of(self._shown), self._shown.convention, self._shown.patient_position)
-        chosen = COUNTINGS[self._counting.currentIndex], LYING[self._lies.currentIndex]
-        fields = (*self.fields, self._rotation)
-        said = (*(_said(field, old) for field, old in zip(fields, shown, strict=False)), *chosen)
-        differ = {name: new for name, new, old in zip(FIELDS, said, shown, strict=True) if new != old}
+        numbers = _numbers_of(self._shown)
+        shown = (*numbers, self._shown.convention, self._shown.patient_position)
+        typed = (_said(field, old) for field, old in zip((*self.fields, self._rotation), numbers, strict=True))
+        said = (*typed, COUNTINGS[self._counting.currentIndex], LYING[self._lies.currentIndex])
+        differ: dict[str, Any] = {name: new for name, new, old in zip(FIELDS, said, shown, strict=True) if new != old}
         if "pixel_spacing_mm" in differ:
             differ["pixel_spacing_mm"] = (differ["pixel_spacing_mm"],) * 2
         now = next(one.c_arm for one in self._presenter.state.xrays if one.name == self._name)
