@@ -78,7 +78,7 @@ def augment(batch: Batch, settings: Augmentation, seed: int) -> Batch:
     images, shares = _cover(moved, (moved.images - middle) / spread, settings, draw)
     empty = draw.chance(len(images), settings.emptied)
     images = torch.where(empty[:, None, None], _clouds(images, draw), images)
-    return replace(moved, images=_grey(images, settings, draw), shares=shares * ~empty[moved.picture])
+    return replace(moved, images=vary_grey(images, settings, draw), shares=shares * ~empty[moved.picture])
 
 
 def _clouds(images: Tensor, draw: Draw) -> Float[Tensor, "pictures height width"]:
@@ -188,7 +188,7 @@ def _still_open(batch: Batch, open_field: Tensor) -> Float[Tensor, " vertebrae"]
     return (seen.float().mean(1) / before).clamp(max=1.0)
 
 
-def _grey(images: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
+def vary_grey(images: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
     """Tone, shading, blur, noise and polarity; images are about 0 with spread 1."""
     pictures, size = len(images), images.shape[-1]
     power = torch.exp(settings.gamma * draw.normal(pictures))[:, None, None]

@@ -171,12 +171,16 @@ class Maker:
         return Setup(person, pictures, level, start, column[level], others, HARD.index(kind) + 1 if kind else 0)
 
     def harvested(self, person: Person, course: Course, generator: np.random.Generator) -> Example | None:
-        """One with states of a real fit."""
+        """One with states of a real fit; half of the time as if in other pictures of the same person, so that the few
+        pictures that were fitted are not learned by heart."""
         count = len(course.target)
+        pictures = course.pictures
+        if generator.random() < 0.5:
+            pictures = choose_pictures(person, course.level, len(pictures), generator) or pictures
         step, other = int(generator.integers(count)), int(generator.integers(count))
         column = {place: states[step] for place, states in course.others.items()}
         others = self._beside(column, course.level, generator)
-        setup = Setup(person, course.pictures, course.level, course.start, course.target[step], others)
+        setup = Setup(person, pictures, course.level, course.start, course.target[step], others)
         example = self.example(setup, [course.target[other]], generator)
         return None if example is None else replace(example, harvested=True)
 
@@ -244,10 +248,21 @@ def choose_target(person: Person, views: int, generator: np.random.Generator) ->
     levels = [level for level, truth in person.truths.items() if (truth.seen >= LEAST_SEEN).sum() >= views]
     for _ in range(TRIES if levels else 0):
         level = str(generator.choice(levels))
-        seen = np.flatnonzero(person.truths[level].seen >= LEAST_SEEN)
+        pictures = choose_pictures(person, level, views, generator, 1)
+        if pictures is not None:
+            return level, pictures
+    return None
+
+
+def choose_pictures(
+    person: Person, level: str, views: int, generator: np.random.Generator, tries: int = TRIES
+) -> tuple[int, ...] | None:
+    """Numbers of so many pictures that show a level, from directions that differ; None where none were found."""
+    seen = np.flatnonzero(person.truths[level].seen >= LEAST_SEEN)
+    for _ in range(tries if len(seen) >= views else 0):
         pictures = tuple(int(number) for number in generator.choice(seen, views, replace=False))
         if apart(person, pictures):
-            return level, pictures
+            return pictures
     return None
 
 

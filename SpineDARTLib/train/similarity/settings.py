@@ -81,7 +81,7 @@ class SimilarityTraining:
     fits: int = 48
     fit_steps: int = 90
     fit_workers: int = 1
-    harvested: float = 0.5
+    harvested: float = 0.4
     batch: int = 32
     states: int = 4
     views: tuple[tuple[int, float], ...] = ((1, 0.1), (2, 0.65), (3, 0.25))
@@ -116,7 +116,7 @@ def cpu_budget(out: Path, data: tuple[Path, ...], minutes: float | None, rounds:
     """Two hours on two cores."""
     whole = SimilarityTraining(out, data, SMALL, 120.0 if minutes is None else minutes, rounds=rounds)
     return replace(
-        whole, batch=8, fits=16, fit_steps=60, warm_up=100, averaging=0.998, validate_minutes=10.0,
+        whole, batch=8, fits=16, fit_steps=60, fit_workers=2, warm_up=100, averaging=0.998, validate_minutes=10.0,
         validation_examples=64, splats=600,
     )  # fmt: skip
 

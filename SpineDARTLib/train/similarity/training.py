@@ -19,6 +19,7 @@ from .gather import Gatherer, Source
 from .losses import losses, weighted
 from .people import People, Person
 from .settings import SimilarityTraining
+from .vary import vary
 
 
 class Training(Loop[Similarity, Batch]):
@@ -71,7 +72,7 @@ class Training(Loop[Similarity, Batch]):
         self._gatherer.close()
 
     def losses_of(self, fetched: Batch, seed: int) -> dict[str, Tensor]:
-        batch = on_device(fetched, self.settings.device)
+        batch = vary(on_device(fetched, self.settings.device), seed)
         with self.precision():
             estimate = self.network(batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn)
         return losses(estimate, batch.distances_mm)
