@@ -116,7 +116,7 @@ def cpu_budget(out: Path, data: tuple[Path, ...], minutes: float | None, rounds:
     """Two hours on two cores."""
     whole = SimilarityTraining(out, data, SMALL, 120.0 if minutes is None else minutes, rounds=rounds)
     return replace(
-        whole, batch=8, fits=16, fit_steps=60, fit_workers=2, warm_up=100, averaging=0.998, validate_minutes=10.0,
+        whole, batch=8, fits=64, fit_steps=60, fit_workers=2, warm_up=100, averaging=0.998, validate_minutes=10.0,
         validation_examples=64, splats=600,
     )  # fmt: skip
 
