@@ -15,7 +15,7 @@ LIBRARY = "SpineDARTLib"
 
 FLOORS: dict[str, float] = {
     # 0: words that everybody uses
-    "config": 0, "planned": 0, "seeded": 0, "types": 0.1, "errors": 0, "resources": 0.5,
+    "architectures": 0, "config": 0, "planned": 0, "seeded": 0, "types": 0.1, "errors": 0, "resources": 0.5,
     "geometry": 1,
     # 2: io stands just below atlas, which reads and writes through it
     "io": 2, "atlas": 2.5, "weights": 2.7,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from ..architectures import Sizes
 
 FORMAT = "spinedart-detector/1"
 NAME = "detector"
@@ -12,7 +12,7 @@ NAME = "detector"
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Sizes):
     """The sizes of a detector.
 
     Attributes:
@@ -35,20 +35,6 @@ class Architecture:
     crop_px: int = 64
     token: int = 128
     patch: int = 4
-
-    def as_json(self) -> dict[str, Any]:
-        """For a model card or a checkpoint."""
-        return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
-
-
-def from_json(described: Mapping[str, Any]) -> Architecture:
-    """The architecture that ``as_json`` described.
-
-    Raises:
-        TypeError: another program's words.
-    """
-    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in described.items()}
-    return Architecture(**values)
 
 
 GPU = Architecture()

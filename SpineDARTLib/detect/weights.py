@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..resources import shipped_weights
 from ..weights import device_of, load_weights, save_weights
-from .architecture import FORMAT, NAME, from_json
+from .architecture import FORMAT, NAME, Architecture
 from .network import Network
 
 CLICKS = "click each vertebral body's centre in two views instead, or train one: spinedart train detector"
@@ -58,7 +58,7 @@ def load_detector(folder: Path | None = None, device: str = "cpu") -> Detector:
     folder = shipped_weights() if folder is None else folder
 
     def make(described: Mapping[str, Any]) -> Network:
-        return Network(from_json(described))
+        return Network(Architecture.from_json(described))
 
     network, card = load_weights(folder, NAME, FORMAT, make, "a detector", CLICKS)
     return Detector(network.to(device).eval(), card)

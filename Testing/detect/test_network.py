@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from SpineDARTLib.detect import decode
-from SpineDARTLib.detect.architecture import CPU, GPU, TINY, from_json
+from SpineDARTLib.detect.architecture import CPU, GPU, TINY, Architecture
 from SpineDARTLib.detect.backbone import prepare
 from SpineDARTLib.detect.canonical import canonical_frame, move
 from SpineDARTLib.detect.decode import check_size, find_vertebrae
@@ -125,7 +125,7 @@ def test_a_crop_is_laid_back_where_it_was_cut(mirrored):
 def test_sizes_go_together():
     for one in (CPU, GPU, TINY):
         check_size(one)
-        assert from_json(json.loads(json.dumps(one.as_json()))) == one
+        assert Architecture.from_json(json.loads(json.dumps(one.as_json()))) == one
     with pytest.raises(ValueError, match="whole windows"):
         check_size(replace(CPU, size_px=384))
 

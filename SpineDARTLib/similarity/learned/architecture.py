@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from ...architectures import Sizes
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(Sizes):
     """The sizes of a learned similarity.
 
     Attributes:
@@ -47,20 +47,6 @@ class Architecture:
                 f"got {self.region_px} px, {len(self.stem)} halvings, width {self.width} and {self.heads} heads; "
                 f"expected multiples of {self.patch} px and of the heads"
             )
-
-    def as_json(self) -> dict[str, Any]:
-        """For a model card or a checkpoint."""
-        return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
-
-
-def from_json(described: Mapping[str, Any]) -> Architecture:
-    """The architecture that ``as_json`` described.
-
-    Raises:
-        TypeError: another program's words.
-    """
-    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in described.items()}
-    return Architecture(**values)
 
 
 LARGE = Architecture(width=192, heads=6, stem=(24, 48, 96))

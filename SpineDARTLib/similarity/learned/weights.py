@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...resources import shipped_weights
 from ...weights import device_of, load_weights, save_weights
-from .architecture import from_json
+from .architecture import Architecture
 from .network import Similarity
 from .nouns import Learned
 
@@ -37,7 +37,7 @@ def load_similarity(folder: Path | None = None, device: str = "cpu") -> Learned:
     """
 
     def make(described: Mapping[str, Any]) -> Similarity:
-        return Similarity(from_json(described))
+        return Similarity(Architecture.from_json(described))
 
     folder = shipped_weights() if folder is None else folder
     network, card = load_weights(folder, NAME, FORMAT, make, "a learned similarity", INSTEAD)
