@@ -19,7 +19,7 @@ from .config import DetectorSettings
 from .detect.architecture import NAME
 from .detector_in_use import load_kept, weights_folder
 from .errors import InputError
-from .resources import VARIABLE, resource_folder
+from .resources import VARIABLE, resource_folder, shipped_weights
 
 PACKAGES = (
     "numpy", "scipy", "vtk", "SimpleITK", "pydicom", "roma", "matplotlib", "nanodrr", "torchvision", "timm",
@@ -117,9 +117,21 @@ def _weights() -> tuple[str, str]:
     settings = DetectorSettings()
     folder = weights_folder(settings)
     if not any((folder / f"{NAME}{suffix}").exists() for suffix in (".safetensors", ".json")):
-        return "none", "vertebrae are located by clicks; X-rays are compared by gradient-ncc, which needs none"
+        return "none", "vertebrae are located by clicks"
     card = load_kept(settings).card
     return f"detector {str(card['sha256'])[:12]}", f"{_learned(card)}; {_figures(card)}; {folder}"
+
+
+def _similarity() -> tuple[str, str]:
+    """The learned similarity's; as the detector's."""
+    from .similarity.learned.weights import NAME as KEPT
+    from .similarity.learned.weights import load_similarity
+
+    folder = shipped_weights()
+    if not any((folder / f"{KEPT}{suffix}").exists() for suffix in (".safetensors", ".json")):
+        return "none", "X-rays are compared by gradient-ncc, which needs none"
+    card = load_similarity(folder).card
+    return f"similarity {str(card['sha256'])[:12]}", f"{_learned(card)}; for --similarity learned or hybrid; {folder}"
 
 
 def _learned(card: Mapping[str, Any]) -> str:
@@ -153,5 +165,6 @@ PARTS: dict[str, Callable[[], tuple[str, str]]] = {
     "renderer": _renderer,
     "atlas": _atlas,
     "weights": _weights,
+    "learned similarity": _similarity,
     "sample": _sample,
 }

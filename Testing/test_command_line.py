@@ -21,6 +21,9 @@ from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.plan.planning import plan_vertebra
 from SpineDARTLib.resources import resource_folder
+from SpineDARTLib.similarity.learned.architecture import TINY
+from SpineDARTLib.similarity.learned.network import Similarity
+from SpineDARTLib.similarity.learned.weights import save_similarity
 from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
 from Testing.found import tiny_weights
 
@@ -226,7 +229,7 @@ def test_help_and_version(capsys):
 def test_doctor(capsys):
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
-    for word in ("Python", "torch", "device", "renderer", "L1-L5", "weights", "none"):
+    for word in ("Python", "torch", "device", "renderer", "L1-L5", "weights", "learned similarity"):
         assert word in said
 
 
@@ -241,6 +244,19 @@ def test_doctor_knows_the_detector(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "PARTS", {"weights": doctor.PARTS["weights"]})
     assert main(["doctor"]) == 1
     assert "broken" in capsys.readouterr().out
+
+
+def test_doctor_knows_the_learned_similarity(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "shipped_weights", lambda: tmp_path)
+    assert doctor.PARTS["learned similarity"]()[0] == "none"
+    network = Similarity(TINY)
+    save_similarity(tmp_path, network, network.state_dict(), {"minutes": 61.0, "subjects": ["a"], "drawn_subjects": 7})
+    found, why = doctor.PARTS["learned similarity"]()
+    assert found.startswith("similarity ") and len(found) == len("similarity ") + 12
+    assert "61 minutes on 1 scanned and 7 drawn people" in why
+    (tmp_path / "similarity.safetensors").write_bytes(b"no weights")
+    with pytest.raises(InputError, match="sha256"):
+        doctor.PARTS["learned similarity"]()
 
 
 def test_the_demo_is_started_by_a_detector_where_it_is_told(quick, sample, tmp_path, capsys, monkeypatch):

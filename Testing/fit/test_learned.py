@@ -35,7 +35,7 @@ class Recording:
     architecture = TINY
 
     def encode(self, images, valid, rays, levels, present):
-        return Encoded((), rays, rays[:, 0, 0], present)
+        return Encoded((), (), rays, rays[:, 0, 0], present)
 
     def compare(self, encoded, drawn):
         self.drawn = drawn

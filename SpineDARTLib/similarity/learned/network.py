@@ -1,7 +1,8 @@
 """The network: real pieces of X-ray in once, renderings against them as often as wanted, across any number of views.
 
 The X-ray's features meet the rendering's at every scale of the stem (as a factor and as a summand), because a tenth of
-a millimetre is far less than a token; then the tokens of all views attend to each other, each knowing its own ray.
+a millimetre is far less than a token, and at two scales under every small shift (``shifts``); then the tokens of all
+views attend to each other, each knowing its own ray.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from ...types import LEVELS
-from ..filters import blur
+from ..filters import blur, halve
 from .architecture import Architecture
 from .nouns import Encoded, Estimate
+from .shifts import Shifts
 
 DEPTH_SCALE = 4.0
 """Optical depth of a rendering is multiplied by this: a vertebra's own is about 0.3 where it shows."""
 
 LOCAL_PX = 6.0
 """The neighbourhood by whose spread the real picture's second channel is divided."""
+
+SHIFTS = (3, 2)
+"""Largest shifts at a half and at a quarter of the pictures' scale, in pixels there: 9 and 12 mm."""
 
 LOG_SIGMA = (-3.0, 1.5)
 """Least and most of the logarithm of the deviation that is said."""
@@ -68,6 +73,10 @@ class Similarity(nn.Module):
         self.real_out = nn.Conv2d(architecture.stem[-1], width, 1)
         self.drawn_stem = nn.ModuleList(_halvings(2, architecture.stem))
         self.drawn_out = nn.Conv2d(architecture.stem[-1], width, 1)
+        side = architecture.region_px // architecture.patch
+        scales = zip(architecture.stem, SHIFTS, strict=False)
+        self.shifts = nn.ModuleList([Shifts(channels, reach, side) for channels, reach in scales])
+        self.shifts_out = nn.Linear(sum(one.features for one in self.shifts), width)
         self.place = nn.Parameter(0.02 * torch.randn(architecture.tokens, width))
         self.ray = nn.Sequential(nn.Linear(9, width), nn.GELU(), nn.Linear(width, width))
         self.level, self.region = nn.Embedding(len(LEVELS), width), nn.Embedding(1 + len(FIRST_OF_REGION), width)
@@ -97,17 +106,19 @@ class Similarity(nn.Module):
         vertebrae, views = present.shape
         with _in_full(images.device):
             features = prepare(images, valid).flatten(0, 1)
-        maps = []
-        for halving, meet in zip(self.real_stem, self.meet, strict=True):
-            features = halving(features)
+        maps, shifted, plain = [], [], features[:, 1:]
+        for number, (halving, meet) in enumerate(zip(self.real_stem, self.meet, strict=True)):
+            features, plain = halving(features), halve(plain)
             maps.append(meet(features).unflatten(0, (vertebrae, views)))
+            if number < len(self.shifts):
+                shifted.append(self.shifts[number].shifted(plain[:, 0], plain[:, 1], features))
         tokens = self.real_out(features).flatten(2).transpose(1, 2) + self.place
         tokens = tokens.unflatten(0, (vertebrae, views)) + self.ray(rays)
         starts = torch.tensor([LEVELS.index(level) for level in FIRST_OF_REGION], device=levels.device)
         query = self.level(levels) + self.region((levels[:, None] >= starts).sum(1))
         for block in self.real_blocks:
             tokens = _attend(block, tokens.flatten(1, 2), present, tokens.shape[2]).view(tokens.shape)
-        return Encoded(tuple(maps), tokens, query, present)
+        return Encoded(tuple(maps), tuple(shifted), tokens, query, present)
 
     def compare(self, encoded: Encoded, drawn: Float[Tensor, "vertebrae states views 2 height width"]) -> Estimate:
         """The distance of each state.
@@ -116,13 +127,18 @@ class Similarity(nn.Module):
             drawn: optical depth of the vertebra on its own, and of all others that show there.
         """
         vertebrae, states, views = drawn.shape[:3]
-        features = DEPTH_SCALE * drawn.flatten(0, 2)
-        for halving, real in zip(self.drawn_stem, encoded.maps, strict=True):
-            features = halving(features)
+        features = plain = DEPTH_SCALE * drawn.flatten(0, 2)
+        alike = []
+        for number, (halving, real) in enumerate(zip(self.drawn_stem, encoded.maps, strict=True)):
+            features, plain = halving(features), halve(plain)
+            if number < len(self.shifts):
+                by_view = [one.unflatten(0, (vertebrae, states, views)).transpose(1, 2) for one in (plain, features)]
+                alike.append(self.shifts[number](encoded.shifted[number], *(one.flatten(0, 1) for one in by_view)))
             factor, summand = _repeated(real, states).chunk(2, dim=1)
             features = features * (1.0 + factor) + summand
         tokens = self.drawn_out(features).flatten(2).transpose(1, 2).view(vertebrae, states, views, -1, self._width)
-        tokens = (tokens + encoded.tokens[:, None]).flatten(0, 1)
+        shifts = self.shifts_out(torch.cat(alike, -1)).unflatten(0, (vertebrae, views)).transpose(1, 2)
+        tokens = (tokens + shifts + encoded.tokens[:, None]).flatten(0, 1)
         query = encoded.query.repeat_interleave(states, 0)[:, None]
         present = encoded.present.repeat_interleave(states, 0)
         # Absent views leave the tokens: nothing of them reaches the answer.

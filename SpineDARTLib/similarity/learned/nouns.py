@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .architecture import Architecture
+from .shifts import Shifted
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Encoded:
 
     Attributes:
         maps: for each scale of the stem (vertebrae, views, 2 x channels, height, width): factor and summand.
+        shifted: for each scale that looks at shifts, all views' pieces under every shift.
         tokens: (vertebrae, views, tokens, width).
         query: (vertebrae, width) what asks for the distance: level and region.
         present: (vertebrae, views) whether there is such a view of the vertebra.
     """
 
     maps: tuple[Tensor, ...]
+    shifted: tuple[Shifted, ...]
     tokens: Float[Tensor, "vertebrae views tokens width"]
     query: Float[Tensor, "vertebrae width"]
     present: Bool[Tensor, "vertebrae views"]
