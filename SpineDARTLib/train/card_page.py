@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from ..io.files import write_atomically
 
 PAGE = "README.md"
 GROUPS = {
@@ -38,20 +42,42 @@ def page_of(card: Mapping[str, Any]) -> str:
     metrics = card.get("metrics", {})
     groups = [name for name in GROUPS if metrics.get(name)]
     lines = ["# Weights of the detector", "", str(card["limits"]), "", "## Training", ""]
-    lines += [f"* {one}" for one in _training(card)]
-    lines += ["", "## Learned from", "", *(f"* {one}" for one in _data(card))]
-    lines += ["", "| source | licence | cite |", "| --- | --- | --- |"]
-    lines += [f"| {one['name']} | {one['licence']} | {one['cite']} |" for one in card["sources"]]
-    lines += ["", "What is learned from CC BY-SA 4.0 data is passed on under CC BY-SA 4.0: see `Resources/NOTICE.md`."]
+    lines += [f"* {one}" for one in training_words(card, "pictures")]
+    lines += ["", "## Learned from", "", *(f"* {one}" for one in _data(card)), *source_lines(card)]
     lines += ["", "## How well", "", *_table(metrics, groups), "", CASES_NOTE]
     return "\n".join(lines) + "\n"
 
 
-def _training(card: Mapping[str, Any]) -> list[str]:
+def keep_page(folder: Path, name: str, page: str, words: Callable[[Mapping[str, Any]], str]) -> None:
+    """Write the page of a card that was just kept.
+
+    Args:
+        name: of the card, ``<name>.json``. page: the file's name. words: a card to its page.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    write_atomically(folder / page, words(card).encode("utf-8"))
+
+
+def source_lines(card: Mapping[str, Any]) -> list[str]:
+    """A table of the sources with their licences."""
+    lines = ["", "| source | licence | cite |", "| --- | --- | --- |"]
+    lines += [f"| {one['name']} | {one['licence']} | {one['cite']} |" for one in card["sources"]]
+    return [
+        *lines,
+        "",
+        "What is learned from CC BY-SA 4.0 data is passed on under CC BY-SA 4.0: see `Resources/NOTICE.md`.",
+    ]
+
+
+def training_words(card: Mapping[str, Any], what: str) -> list[str]:
+    """How it was trained; ``what``: a batch is made of."""
     skipped = card.get("steps_skipped", 0)
     return [
         f"`{card['command']}`",
-        f"{card['minutes']:.1f} minutes, {card['steps']} steps of {card['parts']} x {card['batch']} pictures on "
+        f"{card['minutes']:.1f} minutes, {card['steps']} steps of {card['parts']} x {card['batch']} {what} on "
         f"{card['device']}" + (f"; {skipped} steps skipped, their gradient not finite" if skipped else ""),
         f"software {card['software']}, commit {card['commit'] or 'not known'}, torch {card['torch']}",
         f"{card['bytes'] / 1e6:.1f} MB, SHA-256 `{card['sha256']}`" if "bytes" in card else "not written yet",

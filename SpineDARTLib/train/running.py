@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..detect.network import Network
 from ..detect.weights import NAME, save_detector
-from ..io.files import write_atomically
 from .card import card_of, group_of_person, learned_or_unseen
-from .card_page import PAGE, page_of
+from .card_page import PAGE, keep_page, page_of
 from .cases import case_samples
 from .detector import Training
 from .keeping import Panel, Validated, entry_of, figures_of, finite, keep_history, validated_run
@@ -72,8 +70,7 @@ def _validate(training: Training, cases: Sequence[Sample], losses: dict[str, flo
     keep_history(settings.out, progress.history, PANELS)
     card = card_of(settings, progress.subjects, entry, store.train, store.validation, cases)
     save_detector(settings.out, network, training.average, card)
-    written = json.loads((settings.out / f"{NAME}.json").read_text(encoding="utf-8"))
-    write_atomically(settings.out / PAGE, page_of(written).encode("utf-8"))
+    keep_page(settings.out, NAME, PAGE, page_of)
     return Validated(entry)
 
 

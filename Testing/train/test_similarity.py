@@ -123,6 +123,10 @@ def test_what_is_kept_can_drive_a_fit_and_its_states_be_learned_from(folder, tmp
     assert history[-1]["validation"]["examples"] == 2
     learned = load_similarity(tmp_path / "a")
     assert learned.card["held_back"] == ["tiny-2"]
+    page = (tmp_path / "a" / "similarity.md").read_text(encoding="utf-8")
+    assert "held back: tiny-2" in page
+    assert learned.card["sha256"] in page
+    assert "| vertebrae | 2 |" in page
     person = training.people.train[0]
     courses = courses_of(person, models(), 3, "hybrid", np.random.default_rng(0), learned)
     assert courses

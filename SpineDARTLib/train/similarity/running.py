@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from ...similarity.learned.architecture import LARGE
-from ...similarity.learned.weights import save_similarity
+from ...similarity.learned.weights import NAME, save_similarity
 from ..card import command_words, origin_of
+from ..card_page import keep_page
 from ..keeping import Panel, Validated, entry_of, figures_of, finite, keep_history, validated_run
 from ..loop import TrainingState
 from .examples import Example, Setup
 from .gather import owner
 from .harvest import Harvested, harvest, read_courses
+from .page import PAGE, page_of
 from .settings import SimilarityTraining
 from .training import Training, validation_examples
 from .validate import validate, validate_gradient
@@ -135,6 +137,7 @@ def _keep(training: Training, held: Held, losses: dict[str, float]) -> Validated
     training.save()
     keep_history(Path(settings.out), progress.history, PANELS)
     save_similarity(Path(settings.out), network, training.average, card_of(training, entry))
+    keep_page(Path(settings.out), NAME, PAGE, page_of)
     return Validated(entry)
 
 
