@@ -60,3 +60,12 @@ def test_pictures_differ_in_direction(training):
     assert len(found) > 1
     assert all(len(set(one)) == 2 for one in found)
     assert choose_pictures(person, level, len(truth.seen) + 1, generator) is None
+
+
+def test_echoed_examples_are_learned_from_in_steps_that_follow(training):
+    training.settings, usual = replace(training.settings, echo=2), training.settings
+    first, second, third = (training.batch(step, 0) for step in (10, 11, 12))
+    training.settings = usual
+    assert second is first
+    assert not torch.equal(third.images, first.images)
+    assert not torch.equal(vary(first, 10).images, vary(second, 11).images)

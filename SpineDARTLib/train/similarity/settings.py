@@ -64,6 +64,8 @@ class SimilarityTraining:
         harvested: share of the examples that show harvested states, once there are any.
         batch: vertebrae in one part of a step, each with ``states`` states.
         views: how many views, with the share of the steps that have so many.
+        echo: steps that learn from the same examples, each time varied anew (data echoing, Choi et al. 2019): where
+            bringing them together takes longer than learning from them.
         splats: cortical splats a vertebra is rendered with.
         gather_workers: processes that bring examples together, of each process that trains; 1: a thread of its own.
         half: multiply in bfloat16 where the device does so faster. Off: it may hide the differences between
@@ -85,6 +87,7 @@ class SimilarityTraining:
     batch: int = 32
     states: int = 4
     views: tuple[tuple[int, float], ...] = ((1, 0.1), (2, 0.65), (3, 0.25))
+    echo: int = 1
     splats: int = 1000
     rate: float = 6e-4
     warm_up: int = 300
@@ -117,7 +120,7 @@ def cpu_budget(out: Path, data: tuple[Path, ...], minutes: float | None, rounds:
     whole = SimilarityTraining(out, data, SMALL, 120.0 if minutes is None else minutes, rounds=rounds)
     return replace(
         whole, batch=8, fits=64, fit_steps=60, fit_workers=2, warm_up=100, averaging=0.998, validate_minutes=10.0,
-        validation_examples=64, splats=600,
+        validation_examples=64, splats=600, echo=2,
     )  # fmt: skip
 
 

@@ -49,11 +49,19 @@ class Training(Loop[Similarity, Batch]):
         self.people, self.maker = people, self.source.maker
         self._gatherer = Gatherer(self.source)
         self.round = 0
+        self._echoed: dict[int, tuple[int, Batch]] = {}
 
     def batch(self, step: int, part: int) -> Batch:
-        """The examples of a part, all of as many views as the whole step's; what was harvested is among them."""
+        """The examples of a part: those of the step before, or new ones."""
+        number = step // self.settings.echo
+        if self._echoed.get(part, (-1,))[0] != number:
+            self._echoed[part] = number, self._gathered(number, part)
+        return self._echoed[part][1]
+
+    def _gathered(self, number: int, part: int) -> Batch:
+        """New examples, all of as many views as the whole step's; what was harvested is among them."""
         settings = self.settings
-        generator = np.random.default_rng([settings.seed, step])
+        generator = np.random.default_rng([settings.seed, number])
         counts, shares = zip(*settings.views, strict=True)
         views = int(generator.choice(counts, p=shares))
         seeds = generator.integers(0, 2**31, settings.batch * settings.parts).tolist()
