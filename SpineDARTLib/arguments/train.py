@@ -82,13 +82,18 @@ class Train(Common):
 
     def _check(self) -> None:
         """Refuse numbers that mean nothing."""
-        wrong = {"minutes": self.minutes is not None and not 0 < self.minutes < 100_000}
-        wrong |= {"steps": self.steps is not None and self.steps < 1, "simulate": self.simulate < 0}
-        wrong |= {"parts": self.parts is not None and self.parts < 1, "rounds": self.rounds < 0}
-        wrong |= {"seed": self.seed < 0, "ct-share": not 0.0 <= self.ct_share <= 1.0}
-        for name, bad in wrong.items():
-            if bad:
-                raise InputError(f"--{name}", "", getattr(self, name.replace("-", "_")), "a number above 0")
+        fine = {
+            "minutes": (self.minutes is None or 0 < self.minutes < 100_000, "above 0 and below 100,000"),
+            "steps": (self.steps is None or self.steps >= 1, "1 or more"),
+            "parts": (self.parts is None or self.parts >= 1, "1 or more"),
+            "simulate": (self.simulate >= 0, "0 or more"),
+            "rounds": (self.rounds >= 0, "0 or more"),
+            "seed": (self.seed >= 0, "0 or more"),
+            "ct-share": (0.0 <= self.ct_share <= 1.0, "0 to 1"),
+        }
+        for name, (right, expected) in fine.items():
+            if not right:
+                raise InputError(f"--{name}", "", getattr(self, name.replace("-", "_")), expected)
 
     def _train_similarity(self) -> int:
         from ..train_commands import pack_similarity, train_similarity
