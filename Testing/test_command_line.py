@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SpineDARTLib import commands, comparing, doctor
+from SpineDARTLib import commands, doctor
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.benchmark import methods
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
 from SpineDARTLib.errors import InputError
@@ -65,9 +66,9 @@ def quick(monkeypatch, sample, models):
             found.append(plan_vertebra(fitted, model, settings.plan))
         return tuple(found)
 
-    for module in (commands, comparing):
+    for module in (commands, methods):
         monkeypatch.setattr(module, "plan_case", plan_case)
-    monkeypatch.setattr(comparing, "load_models", lambda without=(): models)
+    monkeypatch.setattr(methods, "load_models", lambda without=(): models)
     return lost
 
 
