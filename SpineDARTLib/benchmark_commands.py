@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from .benchmark.figures import report
 from .benchmark.grades import graded
 from .benchmark.headline import headline
 from .benchmark.inputs import Scans, find_inputs, simulated
-from .benchmark.measuring import ANATOMY, run_case
+from .benchmark.measuring import ANATOMY
 from .benchmark.methods import methods_of
-from .benchmark.nouns import CaseResult, Method, keep, kept, maker, result_file
+from .benchmark.nouns import CaseResult, Method
 from .benchmark.page import document
+from .benchmark.running import run_all
 from .benchmark.tables import summary_csv, table, vertebrae_csv
-from .benchmark.work import Lost, Task, Workplace
+from .benchmark.work import Workplace
 from .config import BenchmarkSettings, Settings, SimilarityName
 from .errors import InputError
 from .evaluate.compare import as_text
@@ -113,28 +114,6 @@ def _run(
     # As they came depends on the workers; the report must not.
     order = [method.name for method in methods]
     return sorted(results, key=lambda result: (order.index(result.method), result.case))
-
-
-def run_all(
-    cases: Sequence[Path], methods: Sequence[Method], out: Path, settings: BenchmarkSettings, place: Workplace
-) -> Iterator[CaseResult]:
-    """Results as they are done, one kept file each; those of an earlier run first."""
-    waiting = []
-    for case, method in ((case, method) for case in cases for method in methods):
-        earlier = kept(result_file(out, case, method.name), maker(method, case))
-        if earlier is not None:
-            yield earlier
-        else:
-            waiting.append((case, method))
-    tasks = [Task(run_case, (case, method, out, settings), method.accelerated) for case, method in waiting]
-    for index, result in place.do(tasks):
-        case, method = waiting[index]
-        if isinstance(result, Lost):
-            result = keep(
-                CaseResult(case.name, method.name, error=result.reason, made_by=maker(method, case)),
-                result_file(out, case, method.name),
-            )
-        yield result
 
 
 def _progress() -> Progress:

@@ -1,4 +1,4 @@
-"""All figures of a run, JSON-ready: by method, protocol, part of the spine and level; what one method gains on another."""
+"""All figures of a run, JSON-ready: by method, protocol, part of the spine and level; what one gains on another."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def _trust(found: Mapping[str, Any]) -> Iterator[str]:
         if trust is None or trust["spearman"] is None:
             continue
         yield (
-            f"Does {name} know when it is wrong: rank correlation {trust['spearman']:.2f} of expected and true distance; "
-            f"it refused {trust['refused']} of {trust['vertebrae']}, "
+            f"Does {name} know when it is wrong: rank correlation {trust['spearman']:.2f} of expected and true "
+            f"distance; it refused {trust['refused']} of {trust['vertebrae']}, "
             f"{trust['bad_and_refused']} of the {trust['bad']} that are worse than twice the median."
         )
 

@@ -23,12 +23,12 @@ SIMULATED_READER = (
     "and is off by chance; what it reaches is an upper bound of planning in 2D."
 )
 DEFINITIONS = (
-    "Surfaces are voxelised at 1 mm where they stand, without alignment. Dice: overlap, 1 is perfect. NSD: share of both "
-    "surfaces within 1 mm of each other. HD95: the larger of the two 95th percentiles of surface distance. All: a "
+    "Surfaces are voxelised at 1 mm where they stand, without alignment. Dice: overlap, 1 is perfect. NSD: share of "
+    "both surfaces within 1 mm of each other. HD95: the larger of the two 95th percentiles of surface distance. All: a "
     "vertebra without a surface counts as 0 in Dice and NSD; a distance to nothing is no number, so HD95 is of the "
     "reconstructed. Differences are of the same vertebrae by both methods; their 95 % intervals come of drawing people "
-    "anew (bootstrap), as the vertebrae of one person are alike. Nobody is tested on a model that has learned from them: "
-    "where that could not be kept, the vertebra is marked as seen."
+    "anew (bootstrap), as the vertebrae of one person are alike. Nobody is tested on a model that has learned from "
+    "them: where that could not be kept, the vertebra is marked as seen."
 )
 
 
