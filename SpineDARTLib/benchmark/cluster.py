@@ -35,7 +35,7 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Iterator[Done]:
 
         apart = _has_gpus(client)
         places = {_submit(client, task, apart): index for index, task in enumerate(tasks)}
-        for future in as_completed(list(places)):
+        for future in as_completed(list(places), loop=client.loop):
             yield places.pop(future), _result(future)
             future.release()
 
