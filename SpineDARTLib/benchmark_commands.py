@@ -65,10 +65,10 @@ def run_benchmark(folder: Path, out: Path, wanted: Wanted, place: Workplace) -> 
             cases, unmade = _make(found_here, out, place, progress)
         else:
             cases, unmade = tuple(case.resolve() for case in found_here), ()
+        # Before hours of work: a file may not be what it should.
+        grades = graded(wanted.grades, [method.name for method in methods], {case.name for case in cases})
         results = _run(cases, methods, out, wanted.benchmark, place, progress)
-    found = report(results, wanted.benchmark, unmade, wanted.settings.seed)
-    names = [method.name for method in methods]
-    found["grades"] = graded(wanted.grades, names, {case.name for case in cases})
+    found = report(results, wanted.benchmark, unmade, wanted.settings.seed) | {"grades": grades}
     _write(found, results, out, wanted)
     _tell(found, out)
     return 1 if found["errors"] or unmade else 0

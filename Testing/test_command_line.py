@@ -134,7 +134,9 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
     group = found["methods"]["gradient-ncc"]["groups"]["any view lumbar"]
     assert (group["vertebrae"], group["failures"], group["seen"]) == (3, 1, 0)
     assert group["dice_before_median"] < group["reconstructed"]["dice"]["median"]
-    assert (tmp_path / "out" / "ncc.png").stat().st_size > 5000
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Best surfaces" in page and "first L4, nothing" in page and "second by ncc" in page
+    assert (tmp_path / "out" / found["methods"]["ncc"]["failures"][0]["picture"]).stat().st_size > 3000
     # A second run runs only what broke.
     shutil.copyfile(sample / "ap.png", tmp_path / "cases" / "second" / "ap.png")
     quick.append("L2")
@@ -170,9 +172,16 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
         (["plan", "{sample}", "--out", "{tmp}"], ["other files"]),
         (["evaluate", "{tmp}/nowhere", "--truth", "{sample}"], ["nowhere"]),
-        (["benchmark", "{tmp}"], ["no case with a truth folder"]),
-        (["benchmark", "{tmp}", "--methods", "prayer"], ["--methods", "prayer", "gradient-ncc"]),
+        (["benchmark", "{tmp}"], ["no case with a truth folder", "scans"]),
+        (
+            ["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "prayer"],
+            ["--methods", "prayer", "gradient-ncc", "2d-geoplan"],
+        ),
+        (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", ""], ["--methods", "nothing", "gradient-ncc"]),
+        (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "ncc=."], ["--methods", "ncc="]),
         (["benchmark", "{tmp}", "--workers", "0"], ["--workers", "1 or more"]),
+        (["benchmark", "{tmp}", "--workers", "2", "--scheduler", "tcp://x:1"], ["--scheduler", "not both"]),
+        (["benchmark", "{tmp}", "--size-px", "9"], ["--size-px", "64 to 4096"]),
         (["evaluate", "{sample}", "--truth", "{sample}"], ["plan.json"]),
     ],
 )

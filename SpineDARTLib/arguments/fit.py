@@ -38,7 +38,7 @@ class HowToFit(Common):
         Raises:
             InputError: a gauge or a diameter that no cannula has.
         """
-        from .plan.cannula import NEEDLE_DIAMETERS_MM
+        from ..plan.cannula import NEEDLE_DIAMETERS_MM
 
         if self.gauge not in NEEDLE_DIAMETERS_MM:
             raise InputError("--gauge", "", self.gauge, ", ".join(map(str, NEEDLE_DIAMETERS_MM)))

@@ -19,6 +19,8 @@ from .tables import overall_planned
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5F5F5F")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
+FEW = 5
+"""Fewer values at a level are drawn as points, too: a box of two says nothing."""
 MARKERS = {"orthogonal": "o", "random": "^"}
 PARTS = {"lumbar": COLOURS[0], "thoracic": COLOURS[1]}
 DPI = 110
@@ -31,22 +33,8 @@ def level_boxes(found: Mapping[str, Any]) -> bytes | None:
     if not levels:
         return None
     figure, axes = _figure(max(6.5, 1.0 + 0.22 * len(levels) * (len(methods) + 1)), 4.2)
-    width = 0.8 / len(methods)
     for place, (name, one) in enumerate(methods):
-        shown = [(index, one[level]["dice_values"]) for index, level in enumerate(levels) if level in one]
-        shown = [(index, values) for index, values in shown if values]
-        at = [index + (place + 0.5) * width - 0.4 for index, _ in shown]
-        drawn = axes.boxplot(
-            [values for _, values in shown],
-            positions=at,
-            widths=0.85 * width,
-            patch_artist=True,
-            manage_ticks=False,
-            medianprops={"color": "black"},
-            flierprops={"markersize": 3},
-        )
-        for box in drawn["boxes"]:
-            box.set(facecolor=_colour(place), hatch=HATCHES[place % len(HATCHES)], alpha=0.75)
+        _draw_boxes(axes, [one.get(level, {}).get("dice_values", []) for level in levels], place, len(methods))
         axes.bar([0], [0], color=_colour(place), hatch=HATCHES[place % len(HATCHES)], alpha=0.75, label=name)
     counts = [max(one[level]["vertebrae"] for _, one in methods if level in one) for level in levels]
     axes.set_xticks(range(len(levels)), [f"{level}\n{count}" for level, count in zip(levels, counts, strict=True)])
@@ -56,6 +44,30 @@ def level_boxes(found: Mapping[str, Any]) -> bytes | None:
     axes.grid(axis="y", alpha=0.3)
     _legend(figure, axes, len(methods))
     return png(figure)
+
+
+def _draw_boxes(axes: Axes, values: Sequence[Sequence[float]], place: int, count: int) -> None:
+    """One method's boxes, one of ``count`` beside each other at every level that it has a value at."""
+    width = 0.8 / count
+    few = [(index + (place + 0.5) * width - 0.4, value) for index, several in enumerate(values) for value in several
+           if len(several) < FEW]  # fmt: skip
+    axes.plot(
+        *np.array(few).reshape(-1, 2).T, "o", color=_colour(place), markersize=4, markeredgecolor="black", zorder=3
+    )
+    at = {index + (place + 0.5) * width - 0.4: several for index, several in enumerate(values) if several}
+    if not at:
+        return
+    drawn = axes.boxplot(
+        list(at.values()),
+        positions=list(at),
+        widths=0.85 * width,
+        patch_artist=True,
+        manage_ticks=False,
+        medianprops={"color": "black"},
+        flierprops={"markersize": 3},
+    )
+    for box in drawn["boxes"]:
+        box.set(facecolor=_colour(place), hatch=HATCHES[place % len(HATCHES)], alpha=0.75)
 
 
 def landmark_curves(found: Mapping[str, Any]) -> bytes | None:

@@ -63,6 +63,7 @@ def _method(rows: Sequence[Row], results: Sequence[CaseResult]) -> dict[str, Any
     told = rows if surfaces else ()
     return {
         "surfaces": surfaces,
+        "notes": list(dict.fromkeys(row["note"] for row in rows if row.get("note"))),
         "vertebrae": len(rows),
         "overall": _group(rows) if told else None,
         "protocols": _grouped(told, protocol_of, _protocol_order),
@@ -161,6 +162,14 @@ def _cost(rows: Sequence[Row], results: Sequence[CaseResult]) -> dict[str, float
     return {
         "seconds_a_case": float(np.median(cases)) if len(cases) else None,
         "slowest_case_seconds": float(cases.max()) if len(cases) else None,
-        "seconds_a_vertebra": float(cases.sum() / len(rows)) if len(cases) and rows else None,
+        "processor_seconds_a_vertebra": _each([one.processor_seconds for one in results], len(rows)),
+        "measuring_seconds_a_vertebra": _each([one.measuring_seconds for one in results], len(rows)),
+        "seconds_a_vertebra": _each(list(cases), len(rows)),
         "memory_mb": max(memory) if memory else None,
     }
+
+
+def _each(values: Sequence[float], count: int) -> float | None:
+    """Their sum over so many vertebrae; None where there is nothing."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.sum(known) / count) if known and count else None

@@ -56,7 +56,15 @@ class GeoPlan:
         found: dict[str, dict[str, Triangulated]] = {}
         for one in drawn:
             found.setdefault(one.level, {})[one.side] = of_drawn(one, read.views, thick)
-        return Outcome(tuple(_plan(level, sides) for level, sides in found.items()))
+        note = "" if file.is_file() else self._note()
+        return Outcome(tuple(_plan(level, sides) for level, sides in found.items()), note=note)
+
+    def _note(self) -> str:
+        across, along = self.reader.reader_mm, self.reader.reader_mm * self.reader.reader_ends
+        return (
+            f"its lines are a simulated reader's, who knows the true anatomy and is off by {across:g} mm across a "
+            f"cannula and {along:g} mm along it: an upper bound of planning in 2D."
+        )
 
     def _read(self, folder: Path, case: Case) -> Iterator[DrawnCannula]:
         """What the simulated reader draws."""

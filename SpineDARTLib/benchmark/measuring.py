@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -75,13 +75,16 @@ def _run(case: Path, method: Method, out: Path, settings: BenchmarkSettings) -> 
     nothing = CaseResult(case.name, method.name, made_by=maker(method, case))
     try:
         known = know(case)
-        begun = perf_counter()
+        clocks = perf_counter(), process_time()
         outcome, error = _outcome(case, method, known)
-        seconds = perf_counter() - begun
+        seconds, busy = perf_counter() - clocks[0], process_time() - clocks[1]
         rows = _rows(known, method, outcome, error, seconds, out, settings)
+        measuring = process_time() - clocks[1] - busy
     except Exception as problem:  # a poisoned case is a line in the report, never the end of the run
         return CaseResult(nothing.case, nothing.method, (), _words(problem), nothing.made_by)
-    return CaseResult(nothing.case, nothing.method, rows, error, nothing.made_by, seconds, peak_memory_mb())
+    return CaseResult(
+        nothing.case, nothing.method, rows, error, nothing.made_by, seconds, busy, measuring, peak_memory_mb()
+    )
 
 
 def _outcome(case: Path, method: Method, known: Known) -> tuple[Outcome, str]:
@@ -114,6 +117,7 @@ def _rows(
             "method": method.name,
             "surfaces": method.surfaces,
             "seen": outcome.seen,
+            "note": outcome.note,
             "seconds": seconds / len(known.wanted),
             **_measured(plan, known.truth, outcome, out / ANATOMY),
         }

@@ -25,11 +25,13 @@ class Outcome:
         plans: one a level that it has an answer for.
         starts: level to the surface that a fit began from, where there was one.
         seen: whether anything in use has learned from the case's person.
+        note: what a reader of its figures has to know, a sentence; or "".
     """
 
     plans: tuple[Plan, ...]
     starts: Mapping[str, Mesh] = field(default_factory=dict)
     seen: bool = False
+    note: str = ""
 
 
 @runtime_checkable
@@ -69,6 +71,8 @@ class CaseResult:
         error: why the case could not be run, or "".
         made_by: what it depends on (``maker``): a result is only used again by the same.
         seconds: of the method alone, without measuring.
+        processor_seconds: of that, what this process computed: on a busy machine the fairer figure.
+        measuring_seconds: what measuring computed on top, processor seconds.
         memory_mb: the most that the process has held so far; NaN where nobody says.
     """
 
@@ -78,7 +82,13 @@ class CaseResult:
     error: str = ""
     made_by: str = ""
     seconds: float = float("nan")
+    processor_seconds: float = float("nan")
+    measuring_seconds: float = float("nan")
     memory_mb: float = float("nan")
+
+
+NUMBERS = ("seconds", "processor_seconds", "measuring_seconds", "memory_mb")
+"""Of a ``CaseResult``."""
 
 
 def maker(method: Method, case: Path) -> str:
@@ -114,6 +124,6 @@ def kept(file: Path, made_by: str) -> CaseResult | None:
 
 def _of(content: Mapping[str, Any]) -> CaseResult:
     """JSON has no NaN: a missing number is None."""
-    numbers = {name: float("nan") if content[name] is None else content[name] for name in ("seconds", "memory_mb")}
+    numbers = {name: float("nan") if content[name] is None else content[name] for name in NUMBERS}
     words = {name: str(content[name]) for name in ("case", "method", "error", "made_by")}
     return CaseResult(rows=tuple(content["rows"]), **words, **numbers)

@@ -15,6 +15,8 @@ from ..io.plan import FILE_NAME, read_plan
 from ..types import LEVELS, FittedVertebra, Plan, Status
 from .nouns import Outcome
 
+UNKNOWN = "nobody here knows whether it has learned from these people."
+
 
 @dataclass(frozen=True)
 class Meshes:
@@ -33,8 +35,8 @@ class Meshes:
     def __call__(self, case: Path, without: tuple[str, ...]) -> Outcome:
         theirs = self.folder / case.name
         if (theirs / FILE_NAME).is_file():
-            return Outcome(read_plan(theirs).plans)
-        return Outcome(tuple(_plan(path.stem, read_mesh(path)) for path in _meshes(theirs)))
+            return Outcome(read_plan(theirs).plans, note=UNKNOWN)
+        return Outcome(tuple(_plan(path.stem, read_mesh(path)) for path in _meshes(theirs)), note=UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def results(method: str, rows: list[dict[str, Any]]) -> list[CaseResult]:
     """One a case."""
     cases = dict.fromkeys(one["case"] for one in rows)
     return [
-        CaseResult(case, method, tuple(one for one in rows if one["case"] == case), seconds=4.0, memory_mb=800.0)
+        CaseResult(case, method, tuple(one for one in rows if one["case"] == case), "", "", 4.0, 1.5, 0.5, 800.0)
         for case in cases
     ]
 

@@ -17,6 +17,7 @@ from SpineDARTLib.benchmark.tables import (
     cost_table,
     difference_table,
     paper_table,
+    planned_table,
     summary_csv,
     table,
     vertebrae_csv,
@@ -45,6 +46,8 @@ def test_report_counts_failures_both_ways():
         "seconds_a_case": 4.0,
         "slowest_case_seconds": 4.0,
         "seconds_a_vertebra": pytest.approx(16 / 5),
+        "processor_seconds_a_vertebra": pytest.approx(6 / 5),
+        "measuring_seconds_a_vertebra": pytest.approx(2 / 5),
         "memory_mb": 800.0,
     }
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -87,7 +90,7 @@ def test_a_method_without_surfaces_counts_where_it_plans():
     planned = [
         row(case, "L3", "lines", None, surfaces=False, status="converged", cannulas=cannulas(2.0)) for case in "abc"
     ]
-    planned.append(row("d", "L3", "lines", None, surfaces=False))
+    planned.append(row("d", "L3", "lines", None, surfaces=False, note="drawn by nobody."))
     found = report([*two_methods(), *results("lines", planned)], SETTINGS)
     lines = found["methods"]["lines"]
     assert (lines["overall"], lines["groups"], lines["troubles"]) == (None, {}, {"nothing": 1})
@@ -95,6 +98,8 @@ def test_a_method_without_surfaces_counts_where_it_plans():
     assert metrics == {"planned 11G", "planned 13G", "planned 5 mm"}
     assert value_of(planned[0], "planned 11G") == 1.0 and value_of(planned[3], "planned 11G") == 0.0
     assert value_of(planned[0], "dice") is None
+    assert planned_table(found)[-1] == ("lines", "5 mm", "4", "0 %", "0 %", "0 %", "3", "100 %")
+    assert headline(found)[-1] == "Note: of lines, drawn by nobody."
     # A method that plans nothing has no success, nor a lack of it.
     assert value_of(row("a", "L3", "meshes", 0.8, cannulas=[]), "planned 11G") is None
 
@@ -113,7 +118,7 @@ def test_tables():
     verdicts = {(line[1], line[-1]) for line in difference_table(found)[1:]}
     # Lower is better of a distance.
     assert {("HD95 mm", "ours better"), ("Dice", "no difference shown")} <= verdicts
-    assert cost_table(found)[1] == ("ours", "4.0", "4.0", "3.2", "800")
+    assert cost_table(found)[1] == ("ours", "4.0", "4.0", "3.2", "1.2", "0.4", "800")
     rows = [line for one in two_methods() for line in one.rows]
     lines = list(csv.DictReader(StringIO(vertebrae_csv(rows))))
     assert len(lines) == 10
@@ -138,7 +143,7 @@ def test_the_headline_says_what_matters():
     said = headline(found)
     assert said[0] == "Best surfaces: ours, median Dice 0.820, HD95 1.7 mm (1 of 5 vertebrae without a surface)."
     words = "\n".join(said)
-    assert "HD95 mm -1.00 (95 % -1.00 to -1.00, 4 vertebrae), ours better." in words
+    assert "HD95 mm -1.00 (95 % -1.00 to -1.00), ours better;" in words
     assert (
         "Planned on both sides without breach, 11G, in the true bone: ours 80 % (4 of 5), theirs 80 % (4 of 5)."
         in words
