@@ -89,13 +89,24 @@ def _difference(
     pairs: Sequence[tuple[str, float, float]], names: tuple[str, str, str], resamples: int, seed: int
 ) -> Difference:
     people = sorted({person for person, *_ in pairs})
-    values = np.array([one - two for _, one, two in pairs])
+    ones, others = np.array([one for _, one, _ in pairs]), np.array([other for *_, other in pairs])
     by_person = len(people) >= FEWEST_PEOPLE
     groups = np.array([people.index(person) for person, *_ in pairs]) if by_person else np.arange(len(pairs))
-    low, high = interval(values, groups, resamples, seed)
-    means = [float(np.mean([pair[place] for pair in pairs])) for place in (1, 2)]
-    unit = "people" if by_person else "vertebrae"
-    return Difference(*names, len(pairs), len(people), *means, float(values.mean()), low, high, unit)
+    low, high = interval(ones - others, groups, resamples, seed)
+    first, second, metric = names
+    return Difference(
+        first,
+        second,
+        metric,
+        vertebrae=len(pairs),
+        people=len(people),
+        first_mean=float(ones.mean()),
+        second_mean=float(others.mean()),
+        mean=float((ones - others).mean()),
+        low=low,
+        high=high,
+        unit="people" if by_person else "vertebrae",
+    )
 
 
 def interval(values: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:

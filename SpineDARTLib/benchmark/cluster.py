@@ -8,7 +8,7 @@ started with ``--resources "GPU=1"`` take the accelerated tasks, one at a time e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InputError
 from .work import Done, Lost, Task
@@ -69,7 +69,7 @@ def _submit(client: Client, task: Task, apart: bool) -> Future:
 
 def _result(future: Future) -> Any:
     """What a task gave. The functions that are sent catch their own errors: what is raised here is the worker's."""
-    error = future.exception()
+    error = cast("BaseException | None", future.exception())  # not awaited: the client is no coroutine's
     if error is None:
         return future.result()
     if type(error).__name__ == "KilledWorker":

@@ -87,10 +87,6 @@ class CaseResult:
     memory_mb: float = float("nan")
 
 
-NUMBERS = ("seconds", "processor_seconds", "measuring_seconds", "memory_mb")
-"""Of a ``CaseResult``."""
-
-
 def maker(method: Method, case: Path) -> str:
     """What a result depends on: the version, the method, and what the case and its truth say (not their pictures)."""
     told = hashlib.sha256()
@@ -124,6 +120,9 @@ def kept(file: Path, made_by: str) -> CaseResult | None:
 
 def _of(content: Mapping[str, Any]) -> CaseResult:
     """JSON has no NaN: a missing number is None."""
-    numbers = {name: float("nan") if content[name] is None else content[name] for name in NUMBERS}
-    words = {name: str(content[name]) for name in ("case", "method", "error", "made_by")}
-    return CaseResult(rows=tuple(content["rows"]), **words, **numbers)
+    seconds, processor, measuring, memory = (
+        float("nan") if content[name] is None else float(content[name])
+        for name in ("seconds", "processor_seconds", "measuring_seconds", "memory_mb")
+    )
+    case, method, error, made_by = (str(content[name]) for name in ("case", "method", "error", "made_by"))
+    return CaseResult(case, method, tuple(content["rows"]), error, made_by, seconds, processor, measuring, memory)
