@@ -28,6 +28,9 @@ from .nouns import CaseResult, Method, Outcome, keep, maker, result_file
 ANATOMY = "anatomy"
 """Folder, beside the results, of what was worked out about true vertebrae: methods and runs share it."""
 
+KEPT_OF_SAFETY = ("status", "clearance_mm", "clearance_by_direction_mm", "grade", "breach_direction", "checks")
+"""A result is kept for every case of perhaps ten thousand: what no figure is made of is left out."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -144,6 +147,8 @@ def _measured(plan: Plan, truth: Truth, outcome: Outcome, folder: Path) -> dict[
 
     row = evaluate_level(plan, truth.surfaces[level], truth.poses.get(level))
     row |= judge_level(plan, truth, locate)
+    for one in row.get("cannulas", ()):
+        one["safety"] = {name: one["safety"][name] for name in KEPT_OF_SAFETY}
     if row["reconstructed"] and plan.landmarks_mm:
         row["landmarks_mm"] = landmark_errors(plan, true_anatomy(level, truth, folder))
     if level in outcome.starts:

@@ -105,7 +105,7 @@ def keep(result: CaseResult, file: Path) -> CaseResult:
     """Write a result, whole or not at all; gives it as a later run will read it."""
     content = plain(result)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, (json.dumps(content, indent=1) + "\n").encode("utf-8"))
+    write_atomically(file, (json.dumps(content) + "\n").encode("utf-8"))
     return _of(content)
 
 
