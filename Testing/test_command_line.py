@@ -149,6 +149,28 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
     assert found["methods"]["ncc"]["groups"]["any view lumbar"]["failures"] == 2 + 2
 
 
+def test_benchmark_of_what_costs_nothing(sample, models, tmp_path, capsys, monkeypatch):
+    """The atlas's mean at the start and lines drawn in 2D, with grades of the latter."""
+    monkeypatch.setattr(methods, "load_models", lambda without=(): models)
+    shutil.copytree(sample, tmp_path / "cases" / "one")
+    grades = tmp_path / "grades.csv"
+    lines = [f"one,L3,{side},drawn,2,Ada" for side in ("left", "right")]
+    grades.write_text("\n".join(["case,level,side,cannula,grade,rater", *lines]) + "\n")
+    out = tmp_path / "out"
+    arguments = ["benchmark", str(tmp_path / "cases"), "--out", str(out), "--methods", "start,2d-geoplan"]
+    assert main([*arguments, "--grades", f"2d-geoplan={grades}"]) == 0
+    said = capsys.readouterr().out
+    assert "Best surfaces: start" in said and "a simulated reader's" in said
+    assert "Graded by Ada: 2d-geoplan, both sides optimal in 1 and neither refused in 1 of 1" in said
+    found = json.loads((out / "benchmark.json").read_text(encoding="utf-8"))["methods"]
+    overall = found["start"]["overall"]
+    assert overall["status"] == {"step_limit": 3} and 0.3 < overall["reconstructed"]["dice"]["median"] < 0.95
+    assert found["start"]["landmarks"]["vertebrae"] == 3
+    assert found["2d-geoplan"]["overall"] is None
+    assert found["2d-geoplan"]["success"]["methods"]["drawn"]["13G"]["overall"]["vertebrae"] == 3
+    assert {path.name for path in out.iterdir()} >= {"report.html", "vertebrae.csv", "summary.csv", "benchmark.txt"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
