@@ -69,7 +69,7 @@ def _submit(client: Client, task: Task, apart: bool) -> Future:
 
 def _result(future: Future) -> Any:
     """What a task gave. The functions that are sent catch their own errors: what is raised here is the worker's."""
-    error = cast("BaseException | None", future.exception())  # not awaited: the client is no coroutine's
+    error = cast("BaseException | None", future.exception())  # a coroutine of asynchronous clients only
     if error is None:
         return future.result()
     if type(error).__name__ == "KilledWorker":

@@ -18,7 +18,7 @@ from .geoplan import GeoPlan
 from .nouns import Method, Outcome
 from .outside import is_outside, outside_method
 
-START, GEOPLAN, ALL = "start", "2d-geoplan", "all"
+START, ALL = "start", "all"
 NOT_FITTED = "Not fitted: the atlas's mean shape where the fit would begin."
 
 
@@ -79,21 +79,33 @@ def methods_of(
     Raises:
         InputError: something that is no method, or two of one name.
     """
-    known: dict[str, Method] = {name: Fitted(name, settings) for name in similarities}
-    known |= {START: Started(settings), GEOPLAN: GeoPlan(settings.plan, benchmark, settings.seed, keep)}
+    ours: tuple[Method, ...] = (
+        *(Fitted(name, settings) for name in similarities),
+        Started(settings),
+        GeoPlan(settings.plan, benchmark, settings.seed, keep),
+    )
+    known = {method.name: method for method in ours}
     asked = [one for name in names for one in (known if name == ALL else (name,))]
     chosen: dict[str, Method] = {}
     for name in dict.fromkeys(asked):
-        if name not in known and not is_outside(name):
-            expected = f"{', '.join(known)}, {ALL}, NAME=FOLDER or NAME=MODULE:FUNCTION"
-            raise InputError("--methods", "", name or "nothing", expected)
-        method = known[name] if name in known else outside_method(name)
-        if method.name in chosen or (name not in known and method.name in known):
-            raise InputError("--methods", "", name, f"a name other than {', '.join(known)}, each once")
+        method = known[name] if name in known else _outside(name, known)
+        if method.name in chosen:
+            raise InputError("--methods", "", name, "every name once")
         chosen[method.name] = method
     if not chosen:
         raise InputError("--methods", "", "nothing", f"one or more of {', '.join(known)}")
     return tuple(chosen.values())
+
+
+def _outside(name: str, known: Mapping[str, Method]) -> Method:
+    """Somebody else's, under a name that is none of ours."""
+    if not is_outside(name):
+        expected = f"{', '.join(known)}, {ALL}, NAME=FOLDER or NAME=MODULE:FUNCTION"
+        raise InputError("--methods", "", name, expected)
+    method = outside_method(name)
+    if method.name in known:
+        raise InputError("--methods", "", name, f"a name other than {', '.join(known)}")
+    return method
 
 
 def _result(states: Generator[object, None, tuple[Plan, ...]]) -> tuple[Plan, ...]:
