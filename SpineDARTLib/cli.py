@@ -48,7 +48,7 @@ class Demo(HowToFit, HowToFind):
     out: Path = field(default_factory=lambda: Path("output") / "demo")
     """Plan folder to write."""
     similarity: Similarity = "gradient-ncc"
-    """How X-rays are compared."""
+    """How X-rays are compared; learned and hybrid need weights (spinedart train similarity)."""
 
     def run(self) -> int:
         from .commands import demo
@@ -67,7 +67,7 @@ class Plan(HowToFit, HowToFind):
     levels: Annotated[str, arg(metavar="L3,L4")] = ""
     """Only these levels; when absent those of the case, or whatever is found where it names none."""
     similarity: Similarity = "gradient-ncc"
-    """How X-rays are compared."""
+    """How X-rays are compared; learned and hybrid need weights (spinedart train similarity)."""
 
     def run(self) -> int:
         from .commands import plan

@@ -62,6 +62,8 @@ class StageSettings:
     """Factor on the step sizes."""
     column: float = 1.0
     """Factor on ``FitSettings.column_weight``: the links decide where a vertebra belongs, the picture where it ends."""
+    learned: float = 1.0
+    """Factor on the learned similarity in a hybrid fit: an evaluation costs 30 ms a start and vertebra."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class FitSettings:
     """
 
     stages: tuple[StageSettings, ...] = (
-        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0, column=2.0),
+        StageSettings("coarse", pixel_mm=2.0, steps=50, rank=0, keep=8, splats=600, rate=2.0, column=2.0, learned=0.0),
         StageSettings("shape", pixel_mm=1.25, steps=60, rank=8, keep=2, splats=1500),
         StageSettings("fine", pixel_mm=1.0, steps=60, rank=18, keep=1, splats=4000, rate=0.7, column=0.5),
     )
@@ -99,6 +101,8 @@ class FitSettings:
     landmark_weight: float = 0.02
     """Of the mean of half the squared departure of a vertebra's landmarks, in standard deviations of where each was
     seen; what is farther off than four of these loses its pull, and none costs more than 8."""
+    learned_weight: float = 0.1
+    """Of the logarithm of the mean surface distance that the learned similarity predicts, in mm (not tuned yet)."""
     posterior_weight: float = 1.0
     """How many times a landmark of pedicles, laminae and processes counts against one of the body, in the mean above:
     they say more of how a vertebra is turned (Yu et al. 2025, arXiv 2503.14573, weigh them more)."""
@@ -116,6 +120,10 @@ class FitSettings:
     confidence_weights: tuple[float, ...] = (-0.728, 0.176, 2.068, 0.05, 0.108)
     """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``
     (``Testing/benchmarks/calibrate_confidence.py``)."""
+
+    confidence_learned: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    """The same where a learned similarity has spoken: constant, what it says (log mm), then the features. As it says,
+    until it is calibrated (the same script, on results of "hybrid" or "learned")."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .config import DetectorSettings, Device
 from .detect.architecture import FORMAT, NAME
 from .errors import InputError
 from .io.fields import load_json
-from .resources import resource_folder
+from .resources import shipped_weights
 
 if TYPE_CHECKING:
     from .detect.weights import Detector
@@ -28,14 +28,6 @@ log = logging.getLogger(__name__)
 def weights_folder(settings: DetectorSettings) -> Path:
     """Where a detector's weights should be, there or not."""
     return shipped_weights() if settings.weights is None else Path(settings.weights)
-
-
-def shipped_weights() -> Path:
-    """Where the weights that come with the program should be, there or not."""
-    try:
-        return resource_folder("weights")
-    except InputError:
-        return Path("Resources") / "weights"
 
 
 def detector_in_use(settings: DetectorSettings, device: Device, without: Sequence[str]) -> Detector | str:

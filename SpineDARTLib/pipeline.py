@@ -17,13 +17,15 @@ from .config import Settings
 from .fit.calibration import compared, refine
 from .fit.confidence import conclude
 from .fit.initialise import Starts, initialise
+from .fit.judging import mixture_of
 from .fit.optimise import fit
 from .geometry.consistency import image_consistency
 from .geometry.refined import refined_views
 from .locating import Located, locate, require_something, start_of
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
-from .resources import resource_folder
+from .resources import resource_folder, shipped_weights
+from .similarity.learned.nouns import Learned
 from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status, View
 
 MOST_COMPARED = 5
@@ -54,15 +56,17 @@ def plan_case(
 
     Raises:
         InputError: a level that the case has no seed for, or nothing to plan, where no detector looked; a detector
-            that must be there and is not.
+            that must be there and is not; no weights of the learned similarity where the settings need them.
     """
+    device = choose_device(settings.device)
+    learned = load_learned(settings, device)  # before any work: it may not be there
     located = locate(case, settings, levels, without) if located is None else located
     require_something(case, located)
     seeds, wanted = located.seeds, _wanted(case, levels, located)
     if not wanted:
         return ()
     models = load_models(without)
-    run = _Run(case, seeds, models, settings, choose_device(settings.device))
+    run = _Run(case, seeds, models, settings, device, learned)
     begun = perf_counter()
     fits = yield from _fits(run)
     refinement = None
@@ -160,6 +164,7 @@ class _Run:
     models: Mapping[str, ShapeModel]
     settings: Settings
     device: str
+    learned: Learned | None
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ def _fits(run: _Run) -> Generator[FitState, None, _Fits]:
     starts = initialise(run.seeds, run.case.views, run.models)
     history: list[FitState] = []
     inputs = (run.case.views, starts.vertebrae, run.models, run.settings, run.device, run.seeds)
-    for state in fit(*inputs, starts.covariances):
+    for state in fit(*inputs, starts.covariances, run.learned):
         history.append(state)
         yield state
     return _Fits(run.case, starts, history)
@@ -206,6 +211,22 @@ def _refined(run: _Run, first: _Fits) -> Generator[FitState, None, tuple[_Fits, 
 def load_models(without: Sequence[str] = ()) -> dict[str, ShapeModel]:
     """Level to shape model, for every level that the installed atlas knows."""
     return dict(_learned(resource_folder("atlas"), tuple(without)))
+
+
+def load_learned(settings: Settings, device: str) -> Learned | None:
+    """The learned similarity where the settings' similarity needs it.
+
+    Raises:
+        InputError: its weights are not there; says what to do instead.
+    """
+    return _weights(shipped_weights(), device) if mixture_of(settings).learned else None
+
+
+@lru_cache(maxsize=2)
+def _weights(folder: Path, device: str) -> Learned:
+    from .similarity.learned.weights import load_similarity  # with timm, which takes seconds to import
+
+    return load_similarity(folder, device)
 
 
 @lru_cache(maxsize=2)

@@ -33,3 +33,11 @@ def resource_folder(name: str) -> Path:
     where = VARIABLE if override else "Resources"
     tried = " or ".join(str(place / name) for place in places)
     raise InputError(where, name, override or "nothing", f"a folder {tried}")
+
+
+def shipped_weights() -> Path:
+    """Where the weights that come with the program should be, there or not."""
+    try:
+        return resource_folder("weights")
+    except InputError:
+        return Path("Resources") / "weights"

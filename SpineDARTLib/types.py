@@ -149,12 +149,16 @@ class Evidence:
         spread_mm: mean distance between corresponding vertices of the best start and of the others that were kept.
         moving_mm: how far the surface moved over the last tenth of the steps.
         overlap: view name to the soft Dice of its shadow and the detected silhouette; NaN where none was detected.
+        learned_log_mm: logarithm of the mean surface distance in mm as the learned similarity says it; NaN without.
+        learned_log_sigma: logarithm of that logarithm's standard deviation.
     """
 
     similarity: Mapping[str, float]
     spread_mm: float
     moving_mm: float
     overlap: Mapping[str, float] = field(default_factory=dict)
+    learned_log_mm: float = float("nan")
+    learned_log_sigma: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ class Quality:
     seconds: float
     similarity: Mapping[str, float] = field(default_factory=dict)
     spread_mm: float = float("nan")
+    learned_mm: float = float("nan")
+    """Mean surface distance that the learned similarity says, before any calibration; NaN without it."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ FLOORS: dict[str, float] = {
     "config": 0, "planned": 0, "seeded": 0, "types": 0.1, "errors": 0, "resources": 0.5,
     "geometry": 1,
     # 2: io stands just below atlas, which reads and writes through it
-    "io": 2, "atlas": 2.5,
+    "io": 2, "atlas": 2.5, "weights": 2.7,
     "render": 3, "similarity": 3, "detect": 3,
     "fit": 4, "plan": 4, "simulate": 4,
     "review": 5, "evaluate": 5, "train": 5, "inspect": 5.5,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,22 +15,12 @@ from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.benchmark import methods
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
-from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.plan.planning import plan_vertebra
-from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
 from Testing.found import tiny_weights
-
-
-@pytest.fixture(scope="module")
-def sample() -> Path:
-    try:
-        return resource_folder("sample")
-    except InputError as error:
-        pytest.skip(f"no sample case: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +30,10 @@ def models(sample) -> dict[str, ShapeModel]:
 
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch, tmp_path_factory):
-    """Whatever is shipped, these tests start from clicks."""
+    """Whatever is shipped, these tests start from clicks and compare without a network."""
     nowhere = tmp_path_factory.mktemp("nowhere") / "weights"
     monkeypatch.setattr("SpineDARTLib.detector_in_use.shipped_weights", lambda: nowhere)
+    monkeypatch.setattr("SpineDARTLib.pipeline.shipped_weights", lambda: nowhere)
 
 
 @pytest.fixture
@@ -186,6 +176,10 @@ def test_benchmark_of_what_costs_nothing(sample, models, tmp_path, capsys, monke
         (["plan", "{sample}", "--out", "{tmp}/x", "--diameter-mm", "0"], ["--diameter-mm", "0.5 to 10 mm"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "perhaps"], ["--detect", "perhaps", "auto"]),
         (["plan", "{sample}", "--out", "{tmp}/x", "--detect", "on"], ["no weights of a detector", "click"]),
+        (
+            ["plan", "{sample}", "--out", "{tmp}/x", "--similarity", "hybrid"],
+            ["no weights of a learned", "gradient-ncc"],
+        ),
         (["plan", "{sample}", "--out", "{tmp}/x", "--shift-levels", "17"], ["--shift-levels", "17", "-16 to 16"]),
         (["detect", "{sample}", "--out", "{tmp}/x", "--weights", "{tmp}/y"], ["{tmp}/y", "no weights of a detector"]),
         (["detect", "{sample}", "--out", "{tmp}"], ["other files", "detections.json"]),
@@ -201,6 +195,10 @@ def test_benchmark_of_what_costs_nothing(sample, models, tmp_path, capsys, monke
         ),
         (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", ""], ["--methods", "nothing", "gradient-ncc"]),
         (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "ncc=."], ["--methods", "ncc="]),
+        (
+            ["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "ncc,hybrid"],
+            ["no weights of a learned", "gradient-ncc"],
+        ),
         (["benchmark", "{tmp}", "--workers", "0"], ["--workers", "1 or more"]),
         (["benchmark", "{tmp}", "--workers", "2", "--scheduler", "tcp://x:1"], ["--scheduler", "not both"]),
         (["benchmark", "{tmp}", "--size-px", "9"], ["--size-px", "64 to 4096"]),

@@ -30,8 +30,9 @@ class Benchmark(HowToFit):
     out: Annotated[Path, arg(metavar="DIR")] = field(default_factory=lambda: Path("output") / "benchmark")
     """Results, one file a case and method."""
     methods: Annotated[tuple[str, ...], arg(metavar="METHOD")] = (Settings.similarity, *QUICK)
-    """What to compare, the first one with all others: similarities of plan's, start (the atlas's mean, not fitted),
-    2d-geoplan (planned in 2D), all (these); of others: NAME=FOLDER of their meshes, or NAME=MODULE:FUNCTION."""
+    """What to compare, the first one with all others: similarities of plan's (learned and hybrid need weights), start
+    (the atlas's mean, not fitted), 2d-geoplan (planned in 2D), all (these, as far as there are weights); of others:
+    NAME=FOLDER of their meshes, or NAME=MODULE:FUNCTION."""
     workers: int = 1
     """Processes, of one thread each."""
     scheduler: Annotated[str, arg(metavar="tcp://HOST:PORT")] = ""

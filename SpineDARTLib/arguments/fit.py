@@ -9,7 +9,7 @@ from ..config import DetectorSettings, Device, PlanSettings, RefinementSettings,
 from ..errors import InputError
 from .common import Common
 
-Similarity = Literal["gradient-ncc", "ncc"]
+Similarity = Literal["gradient-ncc", "ncc", "learned", "hybrid"]
 """Those of contract.md that this version has (the learned one needs weights)."""
 
 

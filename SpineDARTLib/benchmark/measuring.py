@@ -159,6 +159,7 @@ def _measured(plan: Plan, truth: Truth, outcome: Outcome, folder: Path) -> dict[
             "predicted_mm": quality.predicted_surface_distance_mm,
             "similarity": dict(quality.similarity),
             "spread_mm": quality.spread_mm,
+            "learned_mm": quality.learned_mm,
             "mahalanobis": quality.mahalanobis,
         }
     return row

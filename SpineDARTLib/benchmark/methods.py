@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..atlas.model import ShapeModel
@@ -15,36 +17,54 @@ from ..io.mesh import Mesh
 from ..pipeline import load_models, plan_case
 from ..types import FittedVertebra, Plan, Status, Vertebra
 from .geoplan import GeoPlan
+from .networks import check_weights, have_seen, weights_of
 from .nouns import Method, Outcome
 from .outside import is_outside, outside_method
 
 START, ALL = "start", "all"
 NOT_FITTED = "Not fitted: the atlas's mean shape where the fit would begin."
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """The whole pipeline with one similarity."""
+    """The whole pipeline with the similarity of its settings; ``fitted`` makes one.
 
-    name: SimilarityName
+    Attributes:
+        weights: of the networks that it uses (``networks``): its results hang on them.
+    """
+
     settings: Settings
+    weights: str
     surfaces: bool = True
     accelerated: bool = True
 
+    @property
+    def name(self) -> str:
+        """The similarity's."""
+        return self.settings.similarity
+
     def __call__(self, case: Path, without: tuple[str, ...]) -> Outcome:
+        check_weights(self.settings, self.weights)
         with _one_thread():
-            plans = _result(plan_case(read_case(case), replace(self.settings, similarity=self.name), None, without))
+            plans = _result(plan_case(read_case(case), self.settings, None, without))
         models = load_models(without)
-        fitted = [plan.fitted.start for plan in plans if plan.fitted.start is not None]
-        starts = {start.level: _placed(start, models[start.level]) for start in fitted}
-        return Outcome(plans, starts, _seen(starts, models, without))
+        begun = [plan.fitted.start for plan in plans if plan.fitted.start is not None]
+        starts = {start.level: _placed(start, models[start.level]) for start in begun}
+        return Outcome(plans, starts, _seen(starts, models, without) or have_seen(self.settings, without))
 
 
 @dataclass(frozen=True)
 class Started:
-    """The atlas's mean where a fit would begin: what the clicks alone give."""
+    """The atlas's mean where a fit would begin: what the clicks alone give; ``started`` makes one.
+
+    Attributes:
+        weights: of the detector, where one looks for the starts.
+    """
 
     settings: Settings
+    weights: str
     name: str = START
     surfaces: bool = True
     accelerated: bool = False
@@ -54,12 +74,34 @@ class Started:
         from ..locating import locate
         from ..plan.planning import plan_vertebra
 
+        check_weights(self.settings, self.weights)
         read, models = read_case(case), load_models(without)
         starts = initialise(locate(read, self.settings, None, without).seeds, read.views, models)
         there = [FittedVertebra(level, Status.STEP_LIMIT, NOT_FITTED, one) for level, one in starts.vertebrae.items()]
         lost = [FittedVertebra(level, Status.NOT_INITIALISED, why) for level, why in starts.reasons.items()]
         plans = tuple(plan_vertebra(one, models.get(one.level), self.settings.plan) for one in (*there, *lost))
-        return Outcome(plans, {}, _seen(starts.vertebrae, models, without))
+        return Outcome(plans, {}, _seen(starts.vertebrae, models, without) or have_seen(self.settings, without))
+
+
+def fitted(name: SimilarityName, settings: Settings) -> Fitted:
+    """The pipeline with a similarity, and with the weights that are there.
+
+    Raises:
+        InputError: weights that it needs are not there; says what to do instead.
+    """
+    chosen = replace(settings, similarity=name)
+    return Fitted(chosen, weights_of(chosen))
+
+
+def started(settings: Settings) -> Started:
+    """The starts of fits with these settings.
+
+    Raises:
+        InputError: as ``fitted``.
+    """
+    # Nothing is compared, so no similarity's weights count.
+    chosen = replace(settings, similarity=Settings.similarity)
+    return Started(chosen, weights_of(chosen))
 
 
 def methods_of(
@@ -72,39 +114,52 @@ def methods_of(
     """The methods that were asked for, in that order, each once.
 
     Args:
-        names: a similarity, "start", "2d-geoplan", "all" (these), or NAME=FOLDER or NAME=MODULE:FUNCTION (``outside``).
+        names: a similarity, "start", "2d-geoplan", "all" (these, as far as their weights are there), or NAME=FOLDER or
+            NAME=MODULE:FUNCTION (``outside``).
         similarities: those that there are.
         keep: folder of what was worked out about true vertebrae.
 
     Raises:
-        InputError: something that is no method, or two of one name.
+        InputError: something that is no method, two of one name, or one whose weights are not there.
     """
-    ours: tuple[Method, ...] = (
-        *(Fitted(name, settings) for name in similarities),
-        Started(settings),
-        GeoPlan(settings.plan, benchmark, settings.seed, keep),
-    )
-    known = {method.name: method for method in ours}
-    asked = [one for name in names for one in (known if name == ALL else (name,))]
+    ours: dict[str, Callable[[], Method]] = {
+        **{name: partial(fitted, name, settings) for name in similarities},
+        START: partial(started, settings),
+        GeoPlan.name: partial(GeoPlan, settings.plan, benchmark, settings.seed, keep),
+    }
+    asked = [one for name in names for one in (_possible(ours) if name == ALL else (name,))]
     chosen: dict[str, Method] = {}
     for name in dict.fromkeys(asked):
-        method = known[name] if name in known else _outside(name, known)
+        method = ours[name]() if name in ours else _outside(name, ours)
         if method.name in chosen:
             raise InputError("--methods", "", name, "every name once")
         chosen[method.name] = method
     if not chosen:
-        raise InputError("--methods", "", "nothing", f"one or more of {', '.join(known)}")
+        raise InputError("--methods", "", "nothing", f"one or more of {', '.join(ours)}")
     return tuple(chosen.values())
 
 
-def _outside(name: str, known: Mapping[str, Method]) -> Method:
+def _possible(ours: Mapping[str, Callable[[], Method]]) -> list[str]:
+    """The names of those that can be run here; what the others lack is said."""
+    found = []
+    for name, make in ours.items():
+        try:
+            make()
+        except InputError as error:
+            log.warning("%s is left out: %s", name, error)
+        else:
+            found.append(name)
+    return found
+
+
+def _outside(name: str, ours: Mapping[str, object]) -> Method:
     """Somebody else's, under a name that is none of ours."""
     if not is_outside(name):
-        expected = f"{', '.join(known)}, {ALL}, NAME=FOLDER or NAME=MODULE:FUNCTION"
+        expected = f"{', '.join(ours)}, {ALL}, NAME=FOLDER or NAME=MODULE:FUNCTION"
         raise InputError("--methods", "", name, expected)
     method = outside_method(name)
-    if method.name in known:
-        raise InputError("--methods", "", name, f"a name other than {', '.join(known)}")
+    if method.name in ours:
+        raise InputError("--methods", "", name, f"a name other than {', '.join(ours)}")
     return method
 
 

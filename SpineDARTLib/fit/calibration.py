@@ -21,6 +21,7 @@ from ..geometry.bundle import correction
 from ..types import FitState, Refinement, Vertebra, View
 from .cameras import Cameras
 from .initialise import with_borrowed, with_neighbours
+from .judging import mixture_of
 from .optimise import Run
 from .scene import Parameters
 
@@ -92,6 +93,8 @@ def refine(
     models = with_borrowed(models)
     # Where the first fit put the vertebrae, it put them with the cameras as given: that must not hold the cameras.
     settings = replace(settings, fit=replace(settings.fit, pose_weight=0.0))
+    # A learned similarity's regions hang on the cameras: cameras are sought by the analytic one alone.
+    settings = replace(settings, similarity=mixture_of(settings).analytic)
     run = Run(views, with_neighbours(vertebrae, models), tuple(vertebrae), models, settings, (), device)
     pivot_mm = np.mean([one.pose[:3, 3] for one in vertebrae.values()], axis=0)
     cameras = Cameras.as_given(len(views), pivot_mm, settings.refinement, run.nominal.translation_mm)
@@ -174,7 +177,7 @@ def _information(run: Run, parameters: Parameters, cameras: Cameras) -> np.ndarr
         offset = torch.as_tensor(step).to(cameras.moved).requires_grad_(True)
         there = _shifted(parameters, offset[count:])
         moved = Cameras(cameras.pivot_mm, cameras.units, cameras.moved.detach() + offset[:count].view_as(cameras.moved))
-        terms, _ = run.objective(look, there, moved)
+        terms = run.objective(look, there, moved).terms
         score = torch.stack([term.sum() for name, term in terms.items() if name != "cameras"]).sum()
         return torch.autograd.grad(score, offset)[0].cpu().double().numpy()
 

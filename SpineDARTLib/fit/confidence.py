@@ -57,6 +57,7 @@ def conclude(
             seconds=seconds,
             similarity=dict(evidence.similarity),
             spread_mm=evidence.spread_mm,
+            learned_mm=float(np.exp(evidence.learned_log_mm)),
         )
         surface = status is not Status.DIVERGED
         found = vertebra if surface else None
@@ -76,8 +77,16 @@ def features(similarity: Mapping[str, float], spread_mm: float, mahalanobis: flo
     return np.array([1 - values.min(), 1 - values.mean(), np.log(spread_mm + 0.1), mahalanobis])
 
 
+def learned_features(evidence: Evidence, mahalanobis: float) -> np.ndarray:
+    """(5,) the same where a learned similarity has spoken: what it says, log mm, then ``features``."""
+    return np.append(evidence.learned_log_mm, features(evidence.similarity, evidence.spread_mm, mahalanobis))
+
+
 def predicted_distance_mm(evidence: Evidence, mahalanobis: float, settings: Settings) -> float:
     """Mean surface distance to the truth that fits like this one had (``FitSettings.confidence_weights``)."""
+    if np.isfinite(evidence.learned_log_mm):
+        learned = np.asarray(settings.fit.confidence_learned)
+        return float(np.exp(learned[0] + learned[1:] @ learned_features(evidence, mahalanobis)))
     weights = np.asarray(settings.fit.confidence_weights)
     return float(np.exp(weights[0] + weights[1:] @ features(evidence.similarity, evidence.spread_mm, mahalanobis)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,23 +12,23 @@ from torch import Tensor
 from ..atlas.model import ShapeModel
 from ..config import Settings, StageSettings
 from ..similarity import Similarity, similarity_by_name
+from ..similarity.learned.nouns import Estimate, Learned
 from ..types import Evidence, FitState, Seed, Vertebra, View
 from .cameras import Cameras
 from .column import ColumnPrior
 from .initialise import with_borrowed, with_neighbours
+from .judging import Judged, Step, mixture_of
+from .learned import LearnedTerm, Sampling
 from .objective import LandmarkTerm, image_term, prior_terms
 from .outline import DecompositionTerm, SilhouetteTerm, detected_terms
 from .pictures import Pictures, crop_views
 from .scene import Parameters, Scene, parameters_of, vertebrae_of
 from .search import factors_of, prior_of, spread
+from .stepping import keep_numbers, optimiser_of, settled
 
 MARGIN_MM = 4.0
 """Soft margin around a vertebra's shadow within which its image term looks: wide enough to see the edge it should move
 to, too narrow to reach past a disc (lumbar discs are 8-12 mm high)."""
-
-
-PATIENCE = 8
-"""Steps over which a stage must still gain something."""
 
 
 def fit(
@@ -40,6 +39,7 @@ def fit(
     device: str = "cpu",
     seeds: Sequence[Seed] = (),
     covariances: Mapping[str, np.ndarray] | None = None,
+    learned: Learned | None = None,
 ) -> Iterator[FitState]:
     """Fit all started vertebrae of a case together.
 
@@ -49,6 +49,10 @@ def fit(
         models: level to shape model, for the starts' levels and their neighbours.
         seeds: whose landmarks, silhouettes and projections, where there are any, pull on the fit.
         covariances: level to how sure its start is (``initialise.Starts``); a surer one is sought in a smaller space.
+        learned: the learned similarity, which "learned" and "hybrid" need.
+
+    Raises:
+        ValueError: a similarity that needs ``learned``, without it.
 
     Yields:
         the state after every step; a caller may stop at any. The last one of a whole run has ``stage`` "done" and
@@ -57,7 +61,8 @@ def fit(
     if not starts:
         return
     models = with_borrowed(models)
-    run = Run(views, with_neighbours(starts, models), tuple(starts), models, settings, seeds, device, covariances)
+    every = with_neighbours(starts, models)
+    run = Run(views, every, tuple(starts), models, settings, seeds, device, covariances, learned)
     yield from run.states()
 
 
@@ -74,7 +79,13 @@ class Run:
         seeds: Sequence[Seed],
         device: str,
         covariances: Mapping[str, np.ndarray] | None = None,
+        learned: Learned | None = None,
     ) -> None:
+        self.mixture = mixture_of(settings)
+        if self.mixture.learned and learned is None:
+            raise ValueError(f'got similarity "{settings.similarity}" and no learned weights; expected both')
+        # Whatever compares two pictures here does so with the analytic measure; the learned one is a term of its own.
+        settings = replace(settings, similarity=self.mixture.analytic)
         self.seeds = seeds
         self.views, self.models, self.settings, self.device = views, models, settings, device
         self.levels = tuple(starts)
@@ -90,6 +101,9 @@ class Run:
         self.factors = factors_of(self.nominal, known, settings.fit)
         self.column = ColumnPrior(self.levels, models, like)
         self.landmarks = LandmarkTerm(seeds, self.levels, models, views, like, settings.fit.posterior_weight)
+        judged = [starts[level] for level in asked]
+        network = learned if self.mixture.learned else None
+        self.learned = None if network is None else LearnedTerm(network, views, judged, self.wanted)
 
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
@@ -114,23 +128,24 @@ class Run:
     def look(self, stage: StageSettings) -> Look:
         """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""
         self.scene.gather(stage.splats)
-        pictures = crop_views(self.views, self.points, stage.pixel_mm, self.device)
+        judge = self.learned if self.mixture.share(stage) > 0 else None
+        points = self.points if judge is None else np.concatenate([self.points, judge.corners_mm])
+        pictures = crop_views(self.views, points, stage.pixel_mm, self.device)
         similarity = similarity_by_name(self.settings.similarity, pictures.images, self.settings.image)
         margin_px = MARGIN_MM / stage.pixel_mm
         silhouettes, decomposition = detected_terms(
             self.seeds, self.levels, self.views, pictures, stage.pixel_mm, margin_px, self.settings
         )
-        return Look(stage, pictures, similarity, margin_px, silhouettes, decomposition)
+        sampling = None if judge is None else judge.sampling(pictures)
+        return Look(stage, pictures, similarity, margin_px, silhouettes, decomposition, sampling)
 
-    def objective(
-        self, look: Look, parameters: Parameters, cameras: Cameras | None = None
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Terms (starts, vertebrae), whose sum is minimised, and the likeness (starts, vertebrae, views)."""
+    def objective(self, look: Look, parameters: Parameters, cameras: Cameras | None = None) -> Judged:
+        """The terms, whose sum is minimised, and what they were made from."""
         options = self.settings.fit
         drawn = self.drawn(look, parameters, cameras)
         likeness = image_term(look.similarity, drawn, look.pictures.valid, look.margin_px)
         terms = {
-            "image": 1.0 - likeness.mean(-1),
+            "image": self._image_share(look, likeness) * (1.0 - likeness.mean(-1)),
             **prior_terms(parameters, self.prior, options),
             "column": look.stage.column * options.column_weight * self.column(parameters),
             "landmarks": self.landmarks(parameters, options.landmark_weight),
@@ -140,7 +155,22 @@ class Run:
         if cameras:
             share = self.settings.refinement.weight / len(self.levels)
             terms["cameras"] = (share * cameras.cost()).expand_as(terms["image"])
-        return terms, likeness
+        estimate = self._estimate(look, drawn)
+        if self.learned is not None:
+            weight = self.mixture.share(look.stage) * options.learned_weight
+            terms["learned"] = self.learned.cost(estimate, terms["image"], weight)
+        return Judged(terms, likeness, estimate)
+
+    def _estimate(self, look: Look, drawn: Tensor) -> Estimate | None:
+        """What the learned similarity says of the asked vertebrae, where it has a say."""
+        return None if self.learned is None or look.sampling is None else self.learned(drawn, look.sampling)
+
+    def _image_share(self, look: Look, likeness: Tensor) -> Tensor:
+        """(vertebrae,) weight of the analytic measure: all of it for neighbours, which no network judges."""
+        share = likeness.new_ones(likeness.shape[1])
+        if look.sampling is not None:
+            share[self.wanted] = self.mixture.image
+        return share
 
     def drawn(self, look: Look, parameters: Parameters, cameras: Cameras | None = None) -> Tensor:
         """(starts, vertebrae, views, height, width) each vertebra's own picture."""
@@ -153,19 +183,18 @@ class Run:
         there are any, move with the vertebrae."""
         self.seen = look = self.look(stage)
         parameters = parameters.rebased()
-        optimiser, schedule = _optimiser(parameters, stage, self.settings, cameras)
+        optimiser, schedule = optimiser_of(parameters, stage, self.settings, cameras)
         course: list[Tensor] = []
         for _ in range(stage.steps):
             optimiser.zero_grad()
-            terms, likeness = self.objective(look, parameters, cameras)
-            total = torch.stack(list(terms.values())).sum(0)
+            found = self.objective(look, parameters, cameras)
+            total = torch.stack(list(found.terms.values())).sum(0)
             total.sum().backward()
-            _keep_numbers(parameters, stage.rank)
+            keep_numbers(parameters, stage.rank)
             scores = total.detach().nan_to_num(1e9, 1e9, 1e9)
-            detached = {name: term.detach() for name, term in terms.items()}
-            yield Step(parameters.rebased(), scores, detached, likeness.detach())
+            yield found.step(parameters.rebased(), scores)
             course.append(scores.min(0).values)
-            if _settled(course, self.settings.fit.settled):
+            if settled(course, self.settings.fit.settled):
                 return
             optimiser.step()
             schedule.step()
@@ -192,11 +221,13 @@ class Run:
                 one[place].place(model.instance(level, one[place].coefficients)) for one in (recent[0], recent[-1])
             )
             seen = step.likeness[best[column], column]
+            said = () if step.estimate is None else (float(part[place, best[column]]) for part in step.estimate)
             evidence[level] = Evidence(
                 {view.name: float(value) for view, value in zip(self.views, seen, strict=True)},
                 float(spread_mm[column]),
                 float(np.linalg.norm(last - first, axis=1).mean()),
                 {v.name: float(value) for v, value in zip(self.views, overlap[best[column], column], strict=True)},
+                *said,
             )
         return evidence
 
@@ -216,7 +247,11 @@ def _spread_mm(scene: Scene, step: Step) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Look:
-    """One stage's pictures and what is compared on them."""
+    """One stage's pictures and what is compared on them.
+
+    Attributes:
+        sampling: where the learned similarity looks; None where it has no say.
+    """
 
     stage: StageSettings
     pictures: Pictures
@@ -224,53 +259,4 @@ class Look:
     margin_px: float
     silhouettes: SilhouetteTerm
     decomposition: DecompositionTerm
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where the optimiser stands before it steps: parameters without gradient history, and what they are worth.
-
-    Attributes:
-        scores: (starts, vertebrae), lower is better.
-        terms: name to (starts, vertebrae); their sum is the score.
-        likeness: (starts, vertebrae, views) image similarity.
-    """
-
-    parameters: Parameters
-    scores: Tensor
-    terms: Mapping[str, Tensor]
-    likeness: Tensor
-
-
-def _keep_numbers(parameters: Parameters, rank: int) -> None:
-    """A start that has left the numbers stays where it is; modes beyond the stage's rank do not move."""
-    for tensor in parameters.tensors():
-        if tensor.grad is not None:
-            tensor.grad.nan_to_num_(0.0, 0.0, 0.0)
-    if parameters.coefficients.grad is not None:
-        parameters.coefficients.grad[..., rank:] = 0.0
-
-
-def _settled(course: Sequence[Tensor], tolerance: float) -> bool:
-    """Whether no vertebra's best score has fallen by more than the tolerance over the last ``PATIENCE`` steps."""
-    if len(course) <= 2 * PATIENCE:
-        return False
-    before = torch.stack(list(course[:-PATIENCE])).min(0).values
-    return bool((before - torch.stack(list(course[-PATIENCE:])).min(0).values < tolerance).all())
-
-
-def _optimiser(parameters: Parameters, stage: StageSettings, settings: Settings, cameras: Cameras | None):
-    """Adam with a step size for each kind of parameter, falling to a tenth along a cosine."""
-    options = settings.fit
-    turn = math.radians(options.rotation_deg)
-    rates = (turn, options.translation_mm, options.log_scale, options.coefficient, options.presence)
-    groups = [
-        {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
-        for tensor, rate in zip(parameters.tensors(), rates, strict=True)
-    ]
-    if cameras:
-        groups.append({"params": [cameras.moved.requires_grad_(True)], "lr": stage.rate * settings.refinement.rate})
-    optimiser = torch.optim.Adam(groups, betas=(0.8, 0.95))
-    return optimiser, torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.1 + 0.45 * (1 + math.cos(math.pi * step / max(stage.steps, 1)))
-    )
+    sampling: Sampling | None = None

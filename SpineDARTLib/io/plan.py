@@ -260,7 +260,7 @@ def _read_pose(entry: Field, level: str) -> Vertebra | None:
 
 
 def _read_quality(entry: Field) -> Quality:
-    numbers = ("predicted_surface_distance_mm", "mahalanobis", "seconds", "spread_mm")
+    numbers = ("predicted_surface_distance_mm", "mahalanobis", "seconds", "spread_mm", "learned_mm")
     tables = ("reprojection_error_px", "silhouette_overlap", "similarity")
     known: dict[str, Any] = {name: number_or_nan(entry, name) for name in numbers}
     for name in tables:

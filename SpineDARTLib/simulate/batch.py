@@ -20,6 +20,7 @@ from .picture import take_picture
 from .shards import made_by as shard_made_by
 from .shards import write_shard
 from .supply import Aimed, Supply
+from .truths import truth_path, write_truths
 
 ATTEMPTS = 4
 """A case none of whose vertebrae is whole in all pictures (blades, an edge) is taken again, so often."""
@@ -61,10 +62,12 @@ def make_shards(out: Path, supply: Supply, patients: int, pictures: int, workers
     tasks = []
     for number in range(patients):
         path = out / f"shard-{number:06d}.npz"
-        if shard_made_by(path) == fingerprint:
-            yield Made(path)
-        else:
+        if shard_made_by(path) != fingerprint:
             tasks.append((path, supply, number, pictures, fingerprint))
+        elif truth_path(path).is_file():
+            yield Made(path)
+        else:  # a shard of before there were truths
+            tasks.append((path, supply, number, 0, fingerprint))
     yield from _run(_make_shard, tasks, workers)
 
 
@@ -101,12 +104,19 @@ def _run(function, tasks: Sequence[tuple], workers: int) -> Iterator[Made]:
 
 
 def _make_shard(path: Path, supply: Supply, number: int, pictures: int, made_by: str) -> Made:
-    """One patient's pictures; what is wrong with its source ends this one and no other."""
+    """One patient's pictures, and the truth; what is wrong with its source ends this one and no other. Without
+    pictures only the truth is added."""
     try:
+        if not pictures:
+            write_truths(truth_path(path), *supply.truth(number), made_by)
+            return Made(path)
         aimed = supply.patient(number)
         taken = take_all(supply, aimed, number, "training", pictures)
     except InputError as error:
         return Made(path, problem=str(error))
+    shown = {label.level for picture in taken for label in picture.labels}
+    truths = {level: one for level, one in aimed.patient.vertebrae.items() if level in shown}
+    write_truths(truth_path(path), aimed.patient.subject, truths, made_by)
     write_shard(path, aimed.patient.subject, taken, made_by)
     return Made(path, len(taken), sum(len(picture.labels) for picture in taken))
 

@@ -108,34 +108,54 @@ class Supply:
         Raises:
             InputError: a CT or mask that cannot be used, or none of the asked levels in it.
         """
+        return self._patient(number)
+
+    def _patient(self, number: int, unpainted: bool = False) -> Aimed:
+        """``unpainted``: surfaces and where they are, with no bone in them and no body around."""
         if self.source is not None:
-            return _scanned(number, self.source, self.levels, self.settings)
+            return _scanned(number, self.source, self.levels, self.settings, unpainted)
         generator = stream(self.settings.seed, "patient", number)
         from_ct = chance(generator, self.ct_share)
         if self.ct_folder is not None and from_ct:
             found = self._sources(self.ct_folder)
-            return _scanned(number, found[int(generator.integers(len(found)))], self.levels, self.settings)
+            source = found[int(generator.integers(len(found)))]
+            return _scanned(number, source, self.levels, self.settings, unpainted)
         subject = f"synthetic-{self.settings.seed}-{number}"
         if self.chest is not None and chance(stream(self.settings.seed, "chest", number), self.chest_share):
-            return _in_chest(subject, _chest(self.chest, self.chest_centres, self.settings), self.levels, self.settings)
+            chest = _chest(self.chest, self.chest_centres, self.settings)
+            return _in_chest(subject, chest, self.levels, self.settings, unpainted)
         stretch = chance(stream(self.settings.seed, "stretch", number), self.stretch_share)
-        return _drawn(subject, self.levels, self.settings, stretch)
+        return _drawn(subject, self.levels, self.settings, stretch, unpainted)
+
+    def truth(self, number: int) -> tuple[str, Mapping[str, TrueVertebra]]:
+        """Subject and true vertebrae of a patient of a number, without bone or body: seconds where a patient takes
+        minutes. They are where ``patient`` has them, so that pictures taken earlier can be asked for their truth.
+
+        Raises:
+            InputError: as ``patient``.
+        """
+        patient = self._patient(number, unpainted=True).patient
+        return patient.subject, patient.vertebrae
 
 
-def _drawn(subject: str, levels: Sequence[str], settings: SimulationSettings, stretch: bool = False) -> Aimed:
+def _drawn(
+    subject: str, levels: Sequence[str], settings: SimulationSettings, stretch: bool = False, unpainted: bool = False
+) -> Aimed:
     """A patient drawn from the atlas, built as far as the pictures may reach; or only a stretch of the spine."""
     generator = stream(settings.seed, subject)
     spine = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, generator.uniform(-60.0, 60.0, 3))
     level, target = _aim(spine.vertebrae, levels, generator)
     there = _stretch(level, stream(settings.seed, subject, "stretch")) if stretch else LEVELS
+    vertebrae = {name: one for name, one in spine.vertebrae.items() if name in there}
+    if unpainted:
+        return Aimed(Patient(subject, vertebrae, facing=spine.facing), level, target)
     fractured = any(one.fracture for one in spine.vertebrae.values())
     quality = draw_quality(settings.bone, generator, fractured)
     vertebrae = {
         name: replace(one, volume=fill_vertebra(one, quality, stream(settings.seed, subject, name)))
         if _reach(one.vertices, target) < settings.bone_reach_mm
         else one
-        for name, one in spine.vertebrae.items()
-        if name in there
+        for name, one in vertebrae.items()
     }
     body = draw_body(spine, settings.body, generator, target, settings.reach_mm)
     stubs = tuple(
@@ -155,23 +175,27 @@ def _stretch(level: str, generator: np.random.Generator) -> tuple[str, ...]:
     return LEVELS[max(first, 0) : first + count]
 
 
-def _scanned(number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+def _scanned(
+    number: int, source: CtPair | LoneMask, levels: Sequence[str], settings: SimulationSettings, unpainted: bool = False
+) -> Aimed:
     """A patient from CT or a mask; what they lack is drawn."""
     anatomy = _anatomy(source, settings)
     asked = _levels_of(source.mask, anatomy.vertebrae, levels)
     generator = stream(settings.seed, source.subject, number)
     level, target = _aim(anatomy.vertebrae, asked, generator)
     drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS, target)
-    return _completed(anatomy, drawn, level, target, settings, generator)
+    return _completed(anatomy, drawn, level, target, settings, generator, unpainted)
 
 
-def _in_chest(subject: str, chest: Surroundings, levels: Sequence[str], settings: SimulationSettings) -> Aimed:
+def _in_chest(
+    subject: str, chest: Surroundings, levels: Sequence[str], settings: SimulationSettings, unpainted: bool = False
+) -> Aimed:
     """A patient drawn from the atlas in a real chest."""
     generator = stream(settings.seed, subject)
     drawn = draw_spine(_models(), _curves(), settings.spine, generator, LEVELS)
     anatomy = place_in(chest, subject, drawn, _models(), settings.ct, generator)
     level, target = _aim(anatomy.vertebrae, [one for one in chest.centres if one in levels], generator)
-    return _completed(anatomy, drawn, level, target, settings, generator)
+    return _completed(anatomy, drawn, level, target, settings, generator, unpainted)
 
 
 def _completed(
@@ -181,6 +205,7 @@ def _completed(
     target: np.ndarray,
     settings: SimulationSettings,
     generator: np.random.Generator,
+    unpainted: bool = False,
 ) -> Aimed:
     """A patient with drawn bone, vertebrae and body wherever there are no real ones."""
     quality = quality_like(anatomy.vertebrae.values(), settings.bone, generator)
@@ -189,17 +214,17 @@ def _completed(
     streams = dict(zip(LEVELS, own, strict=True))
 
     def body(spine: Spine) -> tuple[Volume, ...]:
-        return draw_body(spine, settings.body, around, target, settings.reach_mm)
+        return () if unpainted else draw_body(spine, settings.body, around, target, settings.reach_mm)
 
     def paint(vertices: np.ndarray, faces: np.ndarray, truth: TrueVertebra | None) -> Volume | None:
-        if _reach(vertices, target) >= settings.bone_reach_mm:
+        if unpainted or _reach(vertices, target) >= settings.bone_reach_mm:
             return None
         if truth is None:
             return fill_bone(vertices, faces, quality, stubs, STUB_MM)
         return fill_vertebra(truth, quality, streams[truth.level], BESIDE_SCANNED_MM if scanned else FINE_MM)
 
     patient = make_patient(anatomy, settings.ct, drawn, body, paint)
-    return Aimed(_with_foreign(patient, settings, generator), level, target)
+    return Aimed(patient if unpainted else _with_foreign(patient, settings, generator), level, target)
 
 
 def _levels_of(where: Path, found: Mapping[str, object], levels: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The model card: what weights learned from, how, how well they do, and what they are not for.
 
-Once for programs (``detector.json``, see ``detect.weights``), once for people (``README.md`` beside it).
+Once for programs (``detector.json``, see ``detect.weights``), once for people (``README.md`` beside it). What every
+training's card says is in ``origin_of``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from .. import __version__
 from ..detect.architecture import CPU
 from .samples import Sample
-from .settings import DetectorTraining
+from .settings import DetectorTraining, LoopSettings
 
 LIMITS = (
     "Trained on simulated X-rays alone. Levels are proposals: a column may be shifted by one. Not for clinical use. "
@@ -101,35 +102,48 @@ def card_of(
         entry: of the last validation (``running.Validated``).
         pictures, held: to learn from, and of people held back; ``cases`` to judge by.
     """
+    everybody, counts = set(learned), Counter(group_of_person(one.subject) for one in pictures)
+    return {
+        **origin_of(settings, command_of(settings), everybody, entry),
+        "pictures": len(pictures),
+        "pictures_scanned": counts["scanned"],
+        "pictures_drawn": counts["drawn"],
+        "held_back_pictures": len(held),
+        "metrics": {name: figures for name, figures in entry.items() if name.split("_")[0] in ("validation", "cases")},
+        "case_subjects_learned_from": sorted({one.subject for one in cases} & everybody),
+        "case_subjects_unseen": sorted({one.subject for one in cases} - everybody),
+        "limits": LIMITS,
+    }
+
+
+def origin_of(settings: LoopSettings, command: str, learned: Iterable[str], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card of any training says: by which program, how, from whom, for how long.
+
+    Args:
+        command: what to type for the same training.
+        learned: subjects whom the network learned from.
+        entry: of the last validation.
+    """
     everybody = set(learned)
     people = sorted(one for one in everybody if group_of_person(one) == "scanned")
-    counts = Counter(group_of_person(one.subject) for one in pictures)
     return {
         "software": __version__,
         "commit": commit(),
-        "command": command_of(settings),
+        "command": command,
         "device": device_of(settings),
         "torch": torch.__version__,
         "minutes": entry["minutes"],
         "steps": entry["step"],
         "steps_skipped": entry.get("skipped", 0),
-        "pictures": len(pictures),
-        "pictures_scanned": counts["scanned"],
-        "pictures_drawn": counts["drawn"],
         "subjects": people,
         "drawn_subjects": len(everybody) - len(people),
         "held_back": list(settings.held_back),
         "held_back_every": settings.held_back_every,
-        "held_back_pictures": len(held),
         "sources": sources_of([*everybody, *settings.sources]),
         "seed": settings.seed,
         "batch": settings.batch,
         "parts": settings.parts,
         "rate": settings.rate,
-        "metrics": {name: figures for name, figures in entry.items() if name.split("_")[0] in ("validation", "cases")},
-        "case_subjects_learned_from": sorted({one.subject for one in cases} & everybody),
-        "case_subjects_unseen": sorted({one.subject for one in cases} - everybody),
-        "limits": LIMITS,
     }
 
 
@@ -143,9 +157,18 @@ def sources_of(names: Iterable[str]) -> list[dict[str, str]]:
 
 def command_of(settings: DetectorTraining) -> str:
     """What to type for the same training; folders by what is in them, for nobody else has ours."""
-    small = settings.architecture == CPU
-    words = ["spinedart train detector --data DATA --out DIR", f"--budget {'cpu' if small else 'gpu'}"]
-    words += ["--cases CASES"] if settings.cases is not None else []
+    cases = ["--cases CASES"] if settings.cases is not None else []
+    return command_words("detector", settings, settings.architecture == CPU, cases)
+
+
+def command_words(network: str, settings: LoopSettings, small: bool, own: Sequence[str]) -> str:
+    """The command of any training.
+
+    Args:
+        network: what it is called there. small: whether the budget is that for a processor.
+        own: what only this training's command has.
+    """
+    words = [f"spinedart train {network} --data DATA --out DIR", f"--budget {'cpu' if small else 'gpu'}", *own]
     length = f"--steps {settings.steps}" if settings.steps is not None else f"--minutes {settings.minutes:g}"
     words += [length, f"--held-back {','.join(settings.held_back)}", f"--seed {settings.seed}"]
     words += [f"--parts {settings.parts}"] if settings.parts > 1 else []
@@ -153,7 +176,7 @@ def command_of(settings: DetectorTraining) -> str:
     return " ".join(words)
 
 
-def device_of(settings: DetectorTraining) -> str:
+def device_of(settings: LoopSettings) -> str:
     """What computed, in words."""
     world = os.environ.get("WORLD_SIZE", "1")
     if settings.device.startswith("cuda"):

@@ -19,7 +19,7 @@ from torch import distributed
 from ..errors import InputError
 
 LONGEST_WAIT = timedelta(minutes=30)
-"""The others wait while the first process validates."""
+"""The others wait while the first process validates, or fits what all learn from next."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Team:
         """Until all are here."""
         if self.world > 1:
             self.agreed(0.0)
+
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """What is done here, the first process has done when the others begin: they find what it wrote."""
+        if not self.leads:
+            self.wait()
+        yield
+        if self.leads:
+            self.wait()
 
     def agreed(self, number: float) -> float:
         """The first process's number, in every process."""

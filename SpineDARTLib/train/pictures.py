@@ -1,8 +1,8 @@
-"""What a training leaves to look at: curves, and pictures with what was found in them beside the truth."""
+"""Pictures with what was found in them beside the truth, for looking at a training of the detector."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,6 @@ blades are left to saturate."""
 COLOURS = ("#ffd60a", "#5bd1ff", "#ff8a3d", "#7dff8a")
 """Of neighbouring vertebrae, so that overlapping outlines can be told apart."""
 BODY, POSTERIOR = slice(0, 4), slice(4, 10)
-PANELS = (
-    ("Loss, by part", "losses", {"heat": "where", "box": "box", "mask": "outline", "projection": "projection",
-     "place": "landmark", "level": "level"}, "log", None),
-    ("People held back", "validation", {"found": "found", "level": "level right", "level_one": "level ±1",
-     "iou": "outline IoU", "projection": "projection corr.", "inside_95": "inside 95 %"}, "linear", (0.0, 1.0)),
-    ("Case folders", "cases", {"found": "found", "level": "level right", "level_one": "level ±1",
-     "iou": "outline IoU"}, "linear", (0.0, 1.0)),
-    ("Cases of people never seen", "cases_unseen", {"found": "found", "level": "level right",
-     "level_one": "level ±1", "iou": "outline IoU"}, "linear", (0.0, 1.0)),
-    ("Landmarks, people held back", "validation", {"landmark_mm": "median, mm", "centre_px": "centre, px",
-     "landmark_px": "median, px", "landmark_px_90": "90th percentile, px"}, "log", None),
-    ("Wrong detections a picture", None, {"validation": "held back", "cases": "cases"}, "linear", None),
-)  # fmt: skip
 
 
 def draw_examples(network: Network, samples: Sequence[Sample], device: str, path: Path) -> None:
@@ -113,28 +100,3 @@ def _name(axis: Any, place: np.ndarray, words: str, colour: str) -> None:
 
     edge = [withStroke(linewidth=2.0, foreground="black")]
     axis.text(*place, words, color=colour, fontsize=7, ha="center", va="center", clip_on=True, path_effects=edge)
-
-
-def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Losses and figures of the validations against minutes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14, 7), layout="constrained", facecolor="white")
-    for axis, (title, part, names, scale, limits) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
-        for name, words in names.items():
-            points = _points(history, part or name, name if part else "false")
-            if points:
-                axis.plot(*np.array(points).T, ".-", label=words)
-        axis.set(title=title, xlabel="minutes", yscale=scale)
-        axis.grid(alpha=0.3)
-        if limits is not None:
-            axis.set_ylim(*limits)
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=8)
-    figure.savefig(path, dpi=80)
-
-
-def _points(history: Sequence[Mapping[str, Any]], part: str, name: str) -> list[tuple[float, float]]:
-    """(minutes, figure) of the validations that have it."""
-    found = [(one["minutes"], (one.get(part) or {}).get(name)) for one in history]
-    return [(minutes, value) for minutes, value in found if value is not None]

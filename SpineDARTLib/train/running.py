@@ -1,11 +1,10 @@
-"""A training with its validations: what is kept of it, and when."""
+"""A training of the detector with its validations: what is kept of it, and when."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..detect.network import Network
@@ -14,42 +13,28 @@ from ..io.files import write_atomically
 from .card import card_of, group_of_person, learned_or_unseen
 from .card_page import PAGE, page_of
 from .cases import case_samples
-from .detector import Training, TrainingState
-from .pictures import draw_curves, draw_examples
+from .detector import Training
+from .keeping import Panel, Validated, entry_of, figures_of, finite, keep_history, validated_run
+from .loop import TrainingState
+from .pictures import draw_examples
 from .samples import Sample
 from .settings import DetectorTraining
 from .validate import validate_groups
 
-
-@dataclass(frozen=True)
-class Validated:
-    """One validation.
-
-    Attributes:
-        entry: minutes, step, skipped, losses (means since the last one), validation, cases: figures by name, None where
-            there was nothing to measure; validation_scanned, validation_drawn, cases_learned, cases_unseen: the same of
-            parts of them, where there are pictures.
-    """
-
-    entry: dict[str, Any]
-
-
-@dataclass
-class _Means:
-    """Of the losses between two validations."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, losses: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def take(self) -> dict[str, float]:
-        means = {name: value / max(self.count, 1) for name, value in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return means
+ON_CASES = {"found": "found", "level": "level right", "level_one": "level ±1", "iou": "outline IoU"}
+ON_PEOPLE = {**ON_CASES, "projection": "projection corr.", "inside_95": "inside 95 %"}
+LOSSES = {"heat": "where", "box": "box", "mask": "outline", "projection": "projection", "place": "landmark",
+          "level": "level"}  # fmt: skip
+LANDMARKS = {"landmark_mm": "median, mm", "centre_px": "centre, px", "landmark_px": "median, px",
+             "landmark_px_90": "90th percentile, px"}  # fmt: skip
+PANELS = (
+    Panel("Loss, by part", figures_of("losses", LOSSES), "log"),
+    Panel("People held back", figures_of("validation", ON_PEOPLE), limits=(0.0, 1.0)),
+    Panel("Case folders", figures_of("cases", ON_CASES), limits=(0.0, 1.0)),
+    Panel("Cases of people never seen", figures_of("cases_unseen", ON_CASES), limits=(0.0, 1.0)),
+    Panel("Landmarks, people held back", figures_of("validation", LANDMARKS), "log"),
+    Panel("Wrong detections a picture", {("validation", "false"): "held back", ("cases", "false"): "cases"}),
+)
 
 
 def train(training: Training) -> Iterator[TrainingState | Validated]:
@@ -58,36 +43,33 @@ def train(training: Training) -> Iterator[TrainingState | Validated]:
     Raises:
         InputError: nothing to learn from, a folder that cannot be written, a case that cannot be read.
     """
-    settings, means, leads = training.settings, _Means(), training.team.leads
+    settings, leads = training.settings, training.team.leads
     size = settings.architecture.size_px
     cases = tuple(case_samples(settings.cases, size)) if settings.cases is not None and leads else ()
-    due_seconds = training.progress.seconds + 60.0 * min(settings.validate_minutes, 2.0)
-    for state in training.run():
-        means.add(dict(state.losses))
-        yield state
-        if leads and (training.progress.seconds >= due_seconds or state.step % settings.validate_steps == 0):
-            yield _validate(training, cases, means.take())
-            due_seconds = training.progress.seconds + 60.0 * settings.validate_minutes
-    if leads:
-        yield _validate(training, cases, means.take())
+
+    def validate(losses: dict[str, float]) -> Validated:
+        return _validate(training, cases, losses)
+
+    yield from validated_run(training, validate)
 
 
 def _validate(training: Training, cases: Sequence[Sample], losses: dict[str, float]) -> Validated:
-    """Measure the averaged weights, keep everything."""
+    """Measure the averaged weights, keep everything.
+
+    The entry has figures of ``validation`` and ``cases``, and the same of parts of them where there are pictures:
+    validation_scanned, validation_drawn, cases_learned, cases_unseen.
+    """
     settings, progress, store = training.settings, training.progress, training.store
     network = training.averaged()
     held = _spread(store.validation, settings.validation_pictures)
-    entry: dict[str, Any] = {"minutes": progress.seconds / 60, "step": progress.step, "skipped": progress.skipped}
-    entry |= {"losses": _finite(losses), "learned_from": len(store.train), "validation": None, "cases": None}
+    entry = entry_of(training, losses) | {"learned_from": len(store.train), "validation": None, "cases": None}
     for name, samples in (("validation", held), ("cases", cases)):
         if samples:
             entry |= _figures(training, network, name, samples)
             draw_examples(network, samples, settings.device, settings.out / f"examples_{name}.png")
     progress.history.append(entry)
     training.save()
-    draw_curves(progress.history, settings.out / "curves.png")
-    text = json.dumps(progress.history, indent=1, allow_nan=False) + "\n"
-    write_atomically(settings.out / "history.json", text.encode("utf-8"))
+    keep_history(settings.out, progress.history, PANELS)
     card = card_of(settings, progress.subjects, entry, store.train, store.validation, cases)
     save_detector(settings.out, network, training.average, card)
     written = json.loads((settings.out / f"{NAME}.json").read_text(encoding="utf-8"))
@@ -103,18 +85,13 @@ def _figures(training: Training, network: Network, name: str, samples: Sequence[
     else:
         groups = [group_of_person(one.subject) for one in samples]
     found = validate_groups(network, samples, groups, training.settings.device)
-    return {f"{name}_{group}" if group else name: _finite(figures) for group, figures in found.items()}
+    return {f"{name}_{group}" if group else name: finite(figures) for group, figures in found.items()}
 
 
 def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
     """At most so many, from beginning to end."""
     step = max(math.ceil(len(samples) / most), 1)
     return list(samples[::step])
-
-
-def _finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def budgeted(settings: DetectorTraining) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ..io.files import write_atomically
 from ..simulate.nouns import Crop, Label, Picture
 from ..simulate.shards import read_shard
 from ..types import LEVELS, View
-from .shard_files import data_files, why_nothing
+from .shard_files import new_files, patterns, why_nothing
 
 CROP_PX = 96
 """Side of a kept mask and projection: the vertebra's box stretched to it."""
@@ -213,7 +213,7 @@ class Store:
     def grow(self, most_new: int = 1_000_000) -> int:
         """Read what is new, in the order of names; returns how many samples came."""
         came = 0
-        for path, written in self._new_files():
+        for path, written in new_files(self._folders, patterns(self._size_px), self._cache, self._known):
             if came >= most_new:
                 break
             self._known.add((path, written))
@@ -222,18 +222,8 @@ class Store:
 
     def why_nothing(self) -> str:
         """What was looked for and found in place of pictures to learn from."""
-        return why_nothing(self._folders, self._size_px, len(self._known), len(self.validation), self.broken)
-
-    def _new_files(self) -> Iterator[tuple[Path, int]]:
-        """With the time that each was written; one that cannot be looked at counts as written at no time."""
-        for folder in self._folders:
-            for path in data_files(folder, self._size_px, self._cache):
-                try:
-                    written = path.stat().st_mtime_ns
-                except OSError:  # a link to nothing, or just deleted: reading it says so
-                    written = 0
-                if (path, written) not in self._known:
-                    yield path, written
+        held = f"{len(self.validation)} pictures" if self.validation else ""
+        return why_nothing(self._folders, patterns(self._size_px), len(self._known), held, self.broken)
 
     def _take(self, path: Path) -> int:
         try:

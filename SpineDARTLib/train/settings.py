@@ -1,13 +1,52 @@
-"""What a training of the detector hangs on. No torch."""
+"""What trainings hang on, and that of the detector above all. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from ..detect.architecture import CPU, GPU, TINY, Architecture
 
 VALIDATION_SEED = 20_000
+
+
+@runtime_checkable
+class LoopSettings(Protocol):
+    """What the settings of every training have, for what all of them share (``DetectorTraining`` says what each is)."""
+
+    @property
+    def out(self) -> Path: ...
+    @property
+    def minutes(self) -> float: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def parts(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def warm_up(self) -> int: ...
+    @property
+    def decay(self) -> float: ...
+    @property
+    def averaging(self) -> float: ...
+    @property
+    def half(self) -> bool: ...
+    @property
+    def held_back(self) -> tuple[str, ...]: ...
+    @property
+    def held_back_every(self) -> int: ...
+    @property
+    def sources(self) -> tuple[str, ...]: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def grow_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True)

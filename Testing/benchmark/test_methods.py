@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from SpineDARTLib.geometry.camera import project, project_with_depth
 from SpineDARTLib.io.mesh import write_mesh
 from SpineDARTLib.io.truth import read_truth
 from SpineDARTLib.plan.cannula import transfer
-from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import Cannula, Status
 from Testing.benchmark.fakes import write_cases
 from Testing.shapes import box
@@ -55,14 +53,6 @@ def test_drawn_cannulas_are_triangulated(tmp_path, views):
     assert np.allclose(plan.cannulas[0].path_mm, CANNULA.path_mm, atol=0.05)
     # One side is no plan of a vertebra, and it says which is missing.
     assert (plan.fitted.status, plan.fitted.reason) == (Status.NOT_INITIALISED, "left: not drawn.")
-
-
-@pytest.fixture(scope="module")
-def sample() -> Path:
-    try:
-        return resource_folder("sample")
-    except InputError as error:
-        pytest.skip(f"no sample case: {error}")
 
 
 def test_a_simulated_reader_who_never_errs_draws_the_templates_cannulas(sample):

@@ -20,7 +20,8 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from SpineDARTLib.fit.confidence import features
+from SpineDARTLib.fit.confidence import features, learned_features
+from SpineDARTLib.types import Evidence
 
 RIDGE = 0.02
 
@@ -37,6 +38,25 @@ def regress(design: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.concatenate([[target.mean() - (weights / width) @ middle], weights / width])
 
 
+def features_of(row: dict, learned: bool) -> np.ndarray:
+    """What the expected distance of a result is made from; with what the learned similarity says, where it spoke."""
+    spread = np.nan if row["spread_mm"] is None else row["spread_mm"]
+    if learned:
+        evidence = Evidence(row["similarity"], spread, 0.0, learned_log_mm=float(np.log(row["learned_mm"])))
+        return learned_features(evidence, row["mahalanobis"])
+    return features(row["similarity"], spread, row["mahalanobis"])
+
+
+def refused_at(expected: np.ndarray, true: np.ndarray, good_mm: float, bad_mm: float, share: float) -> str:
+    """Of the bad fits, how many are refused by the limit that refuses a share of the good ones."""
+    good, bad = true < good_mm, true > bad_mm
+    if not good.any() or not bad.any():
+        return "no good or no bad fits"
+    limit = float(np.quantile(expected[good], 1.0 - share))
+    found = int((bad & (expected > limit)).sum())
+    return f"limit {limit:.2f} mm refuses {found} of {int(bad.sum())} worse than {bad_mm:g} mm"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of a benchmark's result files of one method")
@@ -44,12 +64,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [row for path in sorted(arguments.results.glob("*.json")) for row in json.loads(path.read_text())["rows"]]
     rows = [row for row in rows if row["reconstructed"]]
-    design = np.stack(
-        [
-            features(row["similarity"], np.nan if row["spread_mm"] is None else row["spread_mm"], row["mahalanobis"])
-            for row in rows
-        ]
-    )
+    learned = all(row.get("learned_mm") for row in rows)
+    design = np.stack([features_of(row, learned) for row in rows])
     target = np.log([row["assd_mm"] for row in rows])
     people = np.array([row["subject"] for row in rows])
     held_out = np.zeros(len(rows))
@@ -66,7 +82,10 @@ def main() -> None:
         "rank correlation, each person predicted from the others:",
         round(float(spearmanr(held_out, target).statistic), 3),
     )
-    print("confidence_weights =", tuple(round(float(weight), 3) for weight in weights))
+    print(
+        "confidence_learned =" if learned else "confidence_weights =",
+        tuple(round(float(weight), 3) for weight in weights),
+    )
     true, expected = np.exp(target), np.exp(held_out)
     for limit in (1.5, 1.75, 2.0, 2.5, 3.0):
         bad = true > 2.5
@@ -75,6 +94,7 @@ def main() -> None:
             f"{np.sum(bad & (expected > limit))}; of {np.sum(true < 1.5)} better than 1.5 mm "
             f"{np.sum((true < 1.5) & (expected > limit))}"
         )
+    print("refusing 5 % of the fits better than 3 mm:", refused_at(expected, true, 3.0, 3.0, 0.05))
     arguments.out.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(5.5, 5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.benchmark.inputs import find_cases
-from SpineDARTLib.benchmark.methods import Fitted
+from SpineDARTLib.benchmark.methods import fitted
 from SpineDARTLib.config import PlanSettings, Settings
 from SpineDARTLib.evaluate.cannulas import NEEDLES, RECOMMENDED, success
 from SpineDARTLib.evaluate.compare import as_text, judge_level
@@ -53,7 +53,7 @@ def fit_case(case: Path, fits: Path) -> str:
     if (kept_fit(case, fits) / "plan.json").is_file():
         return "kept"
     try:
-        outcome = Fitted(METHOD, Settings())(case, (read_subject(case),))
+        outcome = fitted(METHOD, Settings())(case, (read_subject(case),))
         write_plan(kept_fit(case, fits), read_case(case), outcome.plans, Settings(), extra={"seen": outcome.seen})
     except Exception as error:  # one bad case does not end the run
         return f"could not be fitted: {type(error).__name__}: {error}"

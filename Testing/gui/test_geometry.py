@@ -48,8 +48,7 @@ def test_a_picture_is_placed_by_its_form(pictures: Any) -> None:
     frontal._isocentre.value = 700
     frontal._spacing.value = 3.0
     write(session, lateral._display, "LAO 88 CAU 5")
-    session.process(0.1)
-    assert frontal._primary.value == 4.0 and lateral._secondary.value == -5.0
+    session.wait(lambda: frontal._primary.value == 4.0 and lateral._secondary.value == -5.0, 10.0)
     assert (
         frontal._words.text == "LAO 4 CRA 3: beam from behind, detector 4° to the patient's left, 3° towards the head."
     )

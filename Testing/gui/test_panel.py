@@ -271,8 +271,12 @@ def test_clicks_in_a_view_locate_a_vertebra(located: Any) -> None:
     views.observe(SLOTS[0], window.interactor)
     presenter.start_clicking("L5")
     window.interactor.SetEventPosition(200, 150)
-    window.interactor.InvokeEvent("MouseMoveEvent")
-    assert set(presenter.state.epipolar_px) == {"LAT"}
+
+    def hovered() -> bool:  # the slice is fitted to its picture a while after it was shown
+        window.interactor.InvokeEvent("MouseMoveEvent")
+        return set(presenter.state.epipolar_px) == {"LAT"}
+
+    located.wait(hovered, 10.0)
     window.interactor.InvokeEvent("LeftButtonPressEvent")
     height, width = presenter.state.case.views[0].image.shape
     u, v = presenter.state.seeds["L5"].clicks_px["AP"]

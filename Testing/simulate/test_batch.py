@@ -14,6 +14,7 @@ from SpineDARTLib.io.truth import read_truth
 from SpineDARTLib.simulate.batch import make_cases, make_shards, take_all
 from SpineDARTLib.simulate.case import asked_levels, read_labels
 from SpineDARTLib.simulate.shards import read_shard
+from SpineDARTLib.simulate.truths import read_truths, truth_path
 from Testing.simulate import tiny
 
 
@@ -111,3 +112,15 @@ def test_labels_that_are_not_there_are_named(tmp_path, cases):
     (tmp_path / "truth" / "labels.json").write_text((cases[0].path / "truth" / "labels.json").read_text())
     with pytest.raises(InputError, match=r"labels\.npz"):
         read_labels(tmp_path)
+
+
+def test_a_shard_has_its_truth_beside_it(tmp_path):
+    list(make_shards(tmp_path, tiny.supply(), 1, 2))
+    subject, truths = read_truths(truth_path(tmp_path / "shard-000000.npz"))
+    assert (subject, list(truths)) == ("tiny-0", ["L2", "L3"])
+    true = tiny.patient().vertebrae["L3"]
+    np.testing.assert_allclose(truths["L3"].vertices, true.vertices, atol=1e-4)
+    np.testing.assert_allclose(truths["L3"].vertebra.pose, true.vertebra.pose)
+    truth_path(tmp_path / "shard-000000.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="whole truths"):
+        read_truths(truth_path(tmp_path / "shard-000000.npz"))

@@ -55,6 +55,18 @@ def test_a_stretch_has_its_vertebrae_and_no_other_bone(aimed):
     assert same == pytest.approx(aimed.patient.vertebrae[stretch.level].vertices)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["whole", "stretch"])
+def test_the_truth_is_the_patients_own_without_bone(share, aimed):
+    supply = replace(SUPPLY, stretch_share=share)
+    subject, truths = supply.truth(3)
+    patient = supply.patient(3).patient if share else aimed.patient
+    assert subject == patient.subject and list(truths) == list(patient.vertebrae)
+    for level, one in truths.items():
+        assert one.volume is None
+        np.testing.assert_array_equal(one.vertices, patient.vertebrae[level].vertices)
+        np.testing.assert_array_equal(one.vertebra.pose, patient.vertebrae[level].vertebra.pose)
+
+
 def test_shards_made_before_there_were_stretches_are_still_theirs():
     assert replace(SUPPLY, stretch_share=0.0).fingerprint == SUPPLY.fingerprint
     assert replace(SUPPLY, stretch_share=0.5).fingerprint != SUPPLY.fingerprint

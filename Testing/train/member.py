@@ -10,7 +10,7 @@ from unittest import mock
 import torch
 
 from SpineDARTLib import train_commands
-from SpineDARTLib.train import running
+from SpineDARTLib.train import keeping, running
 from SpineDARTLib.train.detector import Training
 from SpineDARTLib.train.settings import DetectorTraining, tiny
 
@@ -33,7 +33,8 @@ def take_part(data: Path, out: Path, kept: Path) -> int:
 
     nothing = mock.Mock(return_value=None)  # pictures cost more than the training does
     watched = mock.patch.object(train_commands, "Training", Watched)
-    with watched, mock.patch.multiple(running, draw_curves=nothing, draw_examples=nothing):
+    undrawn = mock.patch.object(keeping, "draw_curves", nothing), mock.patch.object(running, "draw_examples", nothing)
+    with watched, undrawn[0], undrawn[1]:
         code = train_commands.train_detector(settings_of(data, out), None, 0, resume=True)
     torch.save({"network": made[0].network.state_dict(), "step": made[0].progress.step}, kept)
     return code

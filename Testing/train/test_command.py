@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from SpineDARTLib.__main__ import main
 from SpineDARTLib.arguments.train import Train
 from SpineDARTLib.detect.architecture import CPU, GPU
 from SpineDARTLib.errors import InputError
-from SpineDARTLib.train import running
+from SpineDARTLib.similarity.learned.architecture import LARGE, SMALL
+from SpineDARTLib.train import keeping, running
 from SpineDARTLib.train import settings as module
 from SpineDARTLib.train.cases import case_samples
 from SpineDARTLib.train.settings import tiny
@@ -26,7 +28,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """A budget for tests behind the word "cpu"; nothing is drawn (``test_detector`` looks at that)."""
-    monkeypatch.setattr(running, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(keeping, "draw_curves", lambda *_: None)
     monkeypatch.setattr(running, "draw_examples", lambda *_: None)
     monkeypatch.setattr(module, "cpu_budget", lambda out, data, cases, minutes: tiny(out, data, 1))
 
@@ -85,7 +87,18 @@ def test_what_is_typed_is_what_is_set():
     assert settings_of(sources="lidc").sources == ("lidc",)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"parts": 0}, {"seed": -1}, {"minutes": -1.0}, {"ct_share": 2.0}])
+def test_what_is_typed_for_the_similarity_is_what_is_set():
+    given = Train(network="similarity", data=Path("data"), out=Path("out"), device="cpu", rounds=2, sources="lidc")
+    settings = replace(given, steps=9, seed=4)._similarity_settings()
+    assert (settings.architecture, settings.rounds, settings.steps, settings.seed) == (SMALL, 2, 9, 4)
+    assert settings.sources == ("lidc",) and settings.minutes > 10_000 and settings.grow_seconds == 0.0
+    large = replace(given, budget="gpu", minutes=7.0)._similarity_settings()
+    assert (large.architecture, large.minutes, large.device) == (LARGE, 7.0, "cpu")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"parts": 0}, {"rounds": -1}, {"seed": -1}, {"minutes": -1.0}, {"ct_share": 2.0}]
+)
 def test_numbers_that_mean_nothing(wrong):
     with pytest.raises(InputError, match=f"--{next(iter(wrong)).replace('_', '-')}"):
         Train(network="detector", data=Path("data"), out=Path("out"), **wrong).run()

@@ -12,8 +12,10 @@ import torch
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.detect.weights import load_detector
 from SpineDARTLib.errors import InputError
-from SpineDARTLib.train.detector import CHECKPOINT, Training, store_of
-from SpineDARTLib.train.running import Validated, train
+from SpineDARTLib.train.checkpoint import CHECKPOINT
+from SpineDARTLib.train.detector import Training, store_of
+from SpineDARTLib.train.keeping import Validated
+from SpineDARTLib.train.running import train
 from SpineDARTLib.train.settings import tiny
 from Testing.train.shards import make_shards
 
@@ -36,7 +38,7 @@ def test_the_loss_falls(folder, tmp_path):
 
 
 def test_in_half_precision_the_loss_is_the_same_and_falls(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("SpineDARTLib.train.detector.halves", lambda device: True)
+    monkeypatch.setattr("SpineDARTLib.train.loop.halves", lambda device: True)
     settings = settings_of(folder, tmp_path / "a")
     store = store_of(settings)
     whole, half = (

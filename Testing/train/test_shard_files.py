@@ -9,7 +9,7 @@ import pytest
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.train.detector import Training, store_of
 from SpineDARTLib.train.samples import Store
-from SpineDARTLib.train.shard_files import data_files
+from SpineDARTLib.train.shard_files import data_files, patterns
 from Testing.train.member import settings_of
 from Testing.train.shards import make_shards
 
@@ -26,7 +26,7 @@ def test_links_are_followed(shards, tmp_path):
     (data / "own" / "up").symlink_to(data, target_is_directory=True)  # a circle
     (data / "own" / "shard-000007.npz").symlink_to(shards / "shard-000000.npz")
     (data / "own" / "notes.npz").write_bytes(b"")
-    found = [str(path.relative_to(data)) for path in data_files(data, 64, tmp_path / "packs")]
+    found = [str(path.relative_to(data)) for path in data_files(data, patterns(64), tmp_path / "packs")]
     assert found == ["linked/shard-000000.npz", "linked/shard-000001.npz", "own/shard-000007.npz"]
     whole = Store([tmp_path / "data"], tmp_path / "packs", 64, [])
     assert whole.grow() == 6
