@@ -17,7 +17,7 @@ from ..io.mesh import Mesh
 from ..pipeline import load_models, plan_case
 from ..types import FittedVertebra, Plan, Status, Vertebra
 from .geoplan import GeoPlan
-from .networks import check_weights, have_seen, weights_of
+from .networks import check_weights, have_seen, told_apart, weights_of
 from .nouns import Method, Outcome
 from .outside import is_outside, outside_method
 
@@ -89,7 +89,7 @@ def fitted(name: SimilarityName, settings: Settings) -> Fitted:
     Raises:
         InputError: weights that it needs are not there; says what to do instead.
     """
-    chosen = replace(settings, similarity=name)
+    chosen = told_apart(replace(settings, similarity=name))
     return Fitted(chosen, weights_of(chosen))
 
 
@@ -100,7 +100,7 @@ def started(settings: Settings) -> Started:
         InputError: as ``fitted``.
     """
     # Nothing is compared, so no similarity's weights count.
-    chosen = replace(settings, similarity=Settings.similarity)
+    chosen = told_apart(replace(settings, similarity=Settings.similarity))
     return Started(chosen, weights_of(chosen))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..config import Settings
 from ..detector_in_use import detector_in_use
 from ..errors import InputError
+from ..fit.judging import mixture_of
 from ..pipeline import load_learned
 
 
@@ -18,6 +20,14 @@ def weights_of(settings: Settings) -> str:
         InputError: weights that must be there are not; says what to do instead.
     """
     return " ".join(str(card["sha256"])[:12] for card in _cards(settings))
+
+
+def told_apart(settings: Settings) -> Settings:
+    """The same fits by settings in which the numbers that belong to a learned similarity are none where it has no say:
+    what is tuned to new weights makes no other method run again."""
+    if mixture_of(settings).learned:
+        return settings
+    return replace(settings, fit=replace(settings.fit, learned_weight=0.0, confidence_learned=()))
 
 
 def check_weights(settings: Settings, weights: str) -> None:

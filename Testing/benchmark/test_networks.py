@@ -59,6 +59,15 @@ def test_new_weights_count_for_methods_that_use_them(trained, tmp_path, views):
     assert {name for name in first if first[name] != second[name]} == {"learned", "hybrid"}
 
 
+def test_what_is_tuned_to_weights_counts_for_the_same_methods(trained, tmp_path, views):
+    (case,) = write_cases(tmp_path, views, 1)
+    trained(1)
+    first = makers(case)
+    for change in ({"learned_weight": 0.3}, {"confidence_learned": (0.1, 1.0, 0.0, 0.0, 0.0, 0.0)}):
+        second = makers(case, replace(CLICKS, fit=replace(CLICKS.fit, **change)))
+        assert {name for name in first if first[name] != second[name]} == {"learned", "hybrid"}
+
+
 def test_a_detector_counts_where_one_looks(trained, tmp_path, views):
     (case,) = write_cases(tmp_path, views, 1)
     trained(1)
