@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from SpineDARTLib import commands, doctor
@@ -18,9 +16,9 @@ from SpineDARTLib.config import Settings
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models
-from SpineDARTLib.plan.planning import plan_vertebra
-from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
+from SpineDARTLib.types import Plan
 from Testing.found import tiny_weights
+from Testing.posed import poses_for_fits
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +36,8 @@ def no_weights(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def quick(monkeypatch, sample, models):
-    """The pipeline without its fit: every level at its true pose with the mean shape, but those named."""
-    lost: list[str] = []
-    poses = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))["vertebrae"]
-
-    def plan_case(case, settings, levels, without=(), located=None):
-        found = []
-        for step, seed in enumerate(one for one in case.seeds if not levels or one.level in levels):
-            model = models[seed.level]
-            vertebra = Vertebra(seed.level, np.array(poses[seed.level]["pose"]), 1.0, np.zeros(model.rank))
-            yield FitState("coarse", step, 3, {}, (vertebra,))
-            missing = seed.level in lost
-            status = Status.NOT_INITIALISED if missing else Status.CONVERGED
-            reason = f"{seed.level} was not found: click its centre in both views" if missing else ""
-            start = replace(vertebra, scale=0.8)
-            fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra, start)
-            found.append(plan_vertebra(fitted, model, settings.plan))
-        return tuple(found)
-
-    for module in (commands, methods):
-        monkeypatch.setattr(module, "plan_case", plan_case)
-    monkeypatch.setattr(methods, "load_models", lambda without=(): models)
-    return lost
+    """The pipeline without its fit; levels that are named in the list are lost."""
+    return poses_for_fits(monkeypatch, sample, models)
 
 
 def test_plan_writes_a_folder_and_says_what_it_found(quick, sample, tmp_path, capsys):
