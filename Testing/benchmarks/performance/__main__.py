@@ -27,9 +27,9 @@ from SpineDARTLib import __version__
 from SpineDARTLib.io.files import write_atomically
 from SpineDARTLib.io.plan import plain
 
-from .comparing import FORMAT, ratios, side_by_side
+from .comparing import FORMAT, ratios, require_one_kind, side_by_side
 from .measuring import Clock, machine
-from .plans import stages, worker
+from .plans import commands, stages, worker
 from .renderers import GROWTH, QUICK_GROWTH, backends, beside_others, growth, roofline
 
 
@@ -52,8 +52,11 @@ class Performance:
     def run(self) -> dict[str, Any]:
         """Measure, write, and show."""
         old = json.loads(self.compare.read_text(encoding="utf-8")) if self.compare else None
+        kind = {"format": FORMAT, "version": __version__, "quick": self.quick, "device": self.device}
+        if old is not None:
+            require_one_kind(old, kind)
         torch.set_num_threads(self.threads)
-        found = self._measured()
+        found = {**kind, **self._measured()}
         found["ratios"] = ratios(found)
         self.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(plain(found), indent=1) + "\n"
@@ -65,8 +68,7 @@ class Performance:
 
     def _measured(self) -> dict[str, Any]:
         clock, repeats = Clock(self.device, self.threads), 1 if self.quick else self.repeats
-        found: dict[str, Any] = {"format": FORMAT, "version": __version__, "quick": self.quick, "device": self.device}
-        found |= {"threads": self.threads, "clock": clock.kind, "torch": torch.__version__}
+        found: dict[str, Any] = {"threads": self.threads, "clock": clock.kind, "torch": torch.__version__}
         found["processor"] = torch.cuda.get_device_name() if self.device == "cuda" else platform.processor()
         found["machine"] = machine(clock, repeats)
         found["stages"] = stages(clock, self.quick)  # first, so that its models are not loaded yet
@@ -78,6 +80,7 @@ class Performance:
             for one in axes.values():
                 for row in one["rows"]:
                     row["roofline"] = roofline(row, found["machine"])
+        found["commands"] = commands(self.quick)
         found["worker"] = worker(self.quick, self.device)
         return found
 
@@ -102,6 +105,7 @@ def words(found: dict[str, Any]) -> str:
     lines += ["", f"sample case, {plan['vertebrae']} vertebrae, {plan['views']} views"]
     lines += [f"{name:24}{value:8.2f} s" for name, value in plan["seconds"].items()]
     lines.append(f"{'a vertebra':24}{plan['vertebra_s']:8.2f} s; {plan['memory_mb']:.0f} MB held at the end")
+    lines += [f"{stage:40}{value:8.2f} s of the processor" for stage, value in found["commands"].items()]
     lines.append("")
     for name, what in (("hello", "until it answers"), ("cold", "first case"), ("warm", "second case")):
         wall, used = worker_found[f"{name}_s"], worker_found[f"{name}_processor_s"]

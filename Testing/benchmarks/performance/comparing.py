@@ -24,11 +24,23 @@ def ratios(found: Mapping[str, Any]) -> dict[str, float]:
         flat[f"{backend}: backward / forward"] = base["backward_s"] / base["forward_s"]
     plan = found["stages"]
     flat |= {f"stage {name} / yardstick": seconds / yardstick for name, seconds in plan["seconds"].items()}
+    flat |= {f"command: {name} / yardstick": seconds / yardstick for name, seconds in found["commands"].items()}
     flat["a vertebra / yardstick"] = plan["vertebra_s"] / yardstick
     worker = found["worker"]
     flat["worker: first case / second"] = worker["cold_processor_s"] / worker["warm_processor_s"]
     flat["worker: hello / second case"] = worker["hello_processor_s"] / worker["warm_processor_s"]
     return {name: ratio for name, ratio in flat.items() if ratio == ratio}
+
+
+def require_one_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Before anything is measured: ratios of other sizes mean other things.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    for name in ("format", "quick", "device"):
+        if old.get(name) != new.get(name):
+            raise ValueError(f"{name}: got {old.get(name)} and {new.get(name)}; expected runs of one kind")
 
 
 def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -37,9 +49,7 @@ def side_by_side(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     Raises:
         ValueError: runs of different sizes, whose ratios mean different things.
     """
-    for name in ("format", "quick", "device"):
-        if old.get(name) != new.get(name):
-            raise ValueError(f"{name}: got {old.get(name)} and {new.get(name)}; expected runs of one kind")
+    require_one_kind(old, new)
     lines = [f"{'ratio':58}{'before':>10}{'now':>10}"]
     before, now = old["ratios"], new["ratios"]
     for name in [*now, *(one for one in before if one not in now)]:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,6 +80,15 @@ def stages(clock: Clock, quick: bool) -> dict[str, Any]:
         "vertebra_s": total / max(vertebrae, 1),
         "memory_mb": resident_mb("VmRSS"),
     }
+
+
+def commands(quick: bool) -> dict[str, float]:
+    """Processor seconds of ``spinedart plan`` and ``report`` by finer stages; none without ``profile_plan``."""
+    name = "Testing.benchmarks.profile_plan"
+    if quick or find_spec(name) is None:
+        return {}
+    measured = import_module(name).measured(resource_folder("sample"))
+    return {stage: seconds[0] for stage, seconds in measured.items()}
 
 
 WORKER = (sys.executable, "-m", "SpineDARTLib", "worker")

@@ -95,14 +95,14 @@ def beside_others(clock: Clock, size: int, samples: int, repeats: int) -> dict[s
 
 
 def growth(clock: Clock, backend: Renderer, sizes: Mapping[str, tuple[int, ...]], repeats: int) -> dict[str, Any]:
-    """Axis to seconds, memory and roofline at each size, and the power that seconds grow with over the last step."""
+    """Axis to seconds, memory and roofline at each size, and the power that seconds grow with from first to last."""
     found = {}
     for axis, values in sizes.items():
         base = STARTS_ARE if axis == "starts" else Problem()
         rows = [{"size": value, **drawn(replace(base, **{axis: value}), clock, backend, repeats)} for value in values]
-        last, before = rows[-1], rows[-2]
-        power = math.log(last["total_s"] / before["total_s"]) / math.log(last["size"] / before["size"])
-        found[axis] = {"rows": rows, "power": power, "times": last["total_s"] / rows[0]["total_s"]}
+        times = rows[-1]["total_s"] / rows[0]["total_s"]
+        power = math.log(times) / math.log(rows[-1]["size"] / rows[0]["size"])
+        found[axis] = {"rows": rows, "power": power, "times": times}
     return found
 
 
