@@ -22,7 +22,7 @@ from Testing.benchmark.fakes import Shifted, compared, number_of, write_cases
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'spinedart[cluster]'")
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 60
 
 
 class Cluster:
@@ -38,7 +38,8 @@ class Cluster:
         ]
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         with (self._folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.dask_{arguments[0]}", *arguments[1:]],
