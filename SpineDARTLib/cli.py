@@ -14,76 +14,28 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
 from . import __version__
 from .arguments.atlas import Atlas
+from .arguments.benchmark import Benchmark
 from .arguments.common import Common, split_levels
 from .arguments.detect import Detect, HowToFind
+from .arguments.fit import HowToFit, Similarity
 from .arguments.geometry import Geometry
 from .arguments.plan import Draw, Export
 from .arguments.review import Agreement, Report
 from .arguments.simulate import Simulate
 from .arguments.train import Train
-from .config import (
-    DetectorName,
-    DetectorSettings,
-    Device,
-    PlanSettings,
-    RefinementSettings,
-    Renderer,
-    Settings,
-    SimilarityName,
-)
+from .config import DetectorName
 from .errors import InputError
 
 DONE, NOT_ALL_PLANNED, WRONG_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
-Similarity = Literal["gradient-ncc", "ncc", "learned", "hybrid"]
-"""Those of contract.md that this version has (the learned one needs weights)."""
-
 DEBUG_VARIABLE = "SPINEDART_DEBUG"
-
-
-@dataclass(frozen=True)
-class HowToFit(Common):
-    """Where and how a fit runs."""
-
-    device: Device = Settings.device
-    """What computes; auto takes CUDA where there is one."""
-    renderer: Renderer = Settings.renderer
-    """What draws the vertebrae; auto takes gsplat on CUDA where it is installed."""
-    gauge: int = PlanSettings.gauge
-    """Needle: 8, 10, 11, 13 or 15 gauge."""
-    diameter_mm: float | None = PlanSettings.diameter_mm
-    """Outer diameter of the cannulas in place of a gauge's."""
-    unipedicular: bool = PlanSettings.unipedicular
-    """Offer paths that reach the midline from one side, too."""
-    refine_geometry: bool = RefinementSettings.on
-    """Seek small errors of the cameras together with the fit; the first view stays."""
-    seed: int = Settings.seed
-    """Of everything random: the same seed gives the same plan."""
-
-    def settings(self, similarity: SimilarityName, detector: DetectorSettings) -> Settings:
-        """The library's settings.
-
-        Raises:
-            InputError: a gauge or a diameter that no cannula has.
-        """
-        from .plan.cannula import NEEDLE_DIAMETERS_MM
-
-        if self.gauge not in NEEDLE_DIAMETERS_MM:
-            raise InputError("--gauge", "", self.gauge, ", ".join(map(str, NEEDLE_DIAMETERS_MM)))
-        if self.diameter_mm is not None and not 0.5 <= self.diameter_mm <= 10.0:
-            raise InputError("--diameter-mm", "", f"{self.diameter_mm:g}", "0.5 to 10 mm")
-        cannula = PlanSettings(self.gauge, self.diameter_mm, self.unipedicular)
-        refinement = RefinementSettings(on=self.refine_geometry)
-        return Settings(
-            self.device, similarity, self.renderer, self.seed, detector, plan=cannula, refinement=refinement
-        )
 
 
 @dataclass(frozen=True)
@@ -142,29 +94,6 @@ class Evaluate(Common):
 
 
 @dataclass(frozen=True)
-class Benchmark(HowToFit):
-    """Plan many cases with known truth, each with an atlas that has not seen its person, and measure."""
-
-    folder: Annotated[Positional[Path], arg(metavar="FOLDER")] = field(kw_only=True)
-    """Folder of case folders with truth/ in them."""
-    out: Annotated[Path, arg(metavar="DIR")] = field(default_factory=lambda: Path("output") / "benchmark")
-    """Results, one file a case; a run that was interrupted goes on from them."""
-    methods: Annotated[tuple[str, ...], arg(metavar="METHOD")] = (Settings.similarity,)
-    """Similarities to compare: gradient-ncc, ncc."""
-    workers: int = 1
-    """Processes."""
-
-    def run(self) -> int:
-        from .comparing import run_benchmark
-
-        if self.workers < 1:
-            raise InputError("--workers", "", self.workers, "1 or more")
-        # From clicks, so that only the methods differ; starts that are found are measured elsewhere.
-        settings = self.settings(Settings.similarity, DetectorSettings("off"))
-        return run_benchmark(self.folder, self.out, split_methods(self.methods), settings, self.workers)
-
-
-@dataclass(frozen=True)
 class Doctor(Common):
     """Say which Python, torch, device, renderer, atlas and weights are in use, and why."""
 
@@ -201,20 +130,6 @@ Command = (
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[WorkerCommand, subcommand("worker")]
 )
-
-
-def split_methods(texts: Sequence[str]) -> tuple[Similarity, ...]:
-    """("ncc,gradient-ncc",) and ("ncc", "gradient-ncc") are the same.
-
-    Raises:
-        InputError: something that is no method.
-    """
-    known: dict[str, Similarity] = {name: name for name in get_args(Similarity)}
-    methods = tuple(dict.fromkeys(part for text in texts for part in text.split(",") if part))
-    for method in methods or ("nothing",):
-        if method not in known:
-            raise InputError("--methods", "", method, " or ".join(known))
-    return tuple(known[method] for method in methods)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, s
 import numpy as np
 import pytest
 
+from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import c_arm_camera, project, rays
+from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import View
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,15 @@ def shared_cases(shared_folder: Path) -> list[Path]:
     if not folders:
         pytest.skip(f"no cases in {shared_folder / 'cases'}")
     return folders
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The folder of the case that comes with the program."""
+    try:
+        return resource_folder("sample")
+    except InputError as error:
+        pytest.skip(f"no sample case: {error}")
 
 
 def make_view(name: str, primary_deg: float, secondary_deg: float = 0.0, shape: tuple[int, int] = SHAPE) -> View:

@@ -25,8 +25,9 @@ FLOORS: dict[str, float] = {
     # 6: overlay draws what pipeline and scene hand on
     "overlay": 6, "drawn_overlay": 6.2, "orientation_picture": 6.2,
     "detector_in_use": 6.2, "locating": 6.3, "located_json": 6.4, "found_picture": 6.45,
-    "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8,
-    "worker": 7.3, "worker_jobs": 7.2, "doctor": 7, "commands": 7, "comparing": 7,
+    "pipeline": 6.5, "panel": 6.6, "scene": 6.7, "report": 6.8, "benchmark": 6.9,
+    "worker": 7.3, "worker_jobs": 7.2, "doctor": 7, "commands": 7,
+    "benchmark_commands": 7.1,
     "atlas_commands": 7, "simulate_commands": 7, "train_commands": 7,
     "plan_commands": 7.1, "detect_commands": 7.1, "review_commands": 7.1, "geometry_commands": 7.1,
     "arguments": 7.2, "cli": 7.5, "__main__": 7.9,

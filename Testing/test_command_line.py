@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from SpineDARTLib import commands, comparing, doctor
+from SpineDARTLib import commands, doctor
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.benchmark import methods
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
-from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models
-from SpineDARTLib.plan.planning import plan_vertebra
-from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.similarity.learned.architecture import TINY
 from SpineDARTLib.similarity.learned.network import Similarity
 from SpineDARTLib.similarity.learned.weights import save_similarity
-from SpineDARTLib.types import FitState, FittedVertebra, Plan, Status, Vertebra
+from SpineDARTLib.types import Plan
 from Testing.found import tiny_weights
-
-
-@pytest.fixture(scope="module")
-def sample() -> Path:
-    try:
-        return resource_folder("sample")
-    except InputError as error:
-        pytest.skip(f"no sample case: {error}")
+from Testing.posed import poses_for_fits
 
 
 @pytest.fixture(scope="module")
@@ -51,28 +39,8 @@ def no_weights(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def quick(monkeypatch, sample, models):
-    """The pipeline without its fit: every level at its true pose with the mean shape, but those named."""
-    lost: list[str] = []
-    poses = json.loads((sample / "truth" / "truth.json").read_text(encoding="utf-8"))["vertebrae"]
-
-    def plan_case(case, settings, levels, without=(), located=None):
-        found = []
-        for step, seed in enumerate(one for one in case.seeds if not levels or one.level in levels):
-            model = models[seed.level]
-            vertebra = Vertebra(seed.level, np.array(poses[seed.level]["pose"]), 1.0, np.zeros(model.rank))
-            yield FitState("coarse", step, 3, {}, (vertebra,))
-            missing = seed.level in lost
-            status = Status.NOT_INITIALISED if missing else Status.CONVERGED
-            reason = f"{seed.level} was not found: click its centre in both views" if missing else ""
-            start = replace(vertebra, scale=0.8)
-            fitted = FittedVertebra(seed.level, status, reason, None if missing else vertebra, start)
-            found.append(plan_vertebra(fitted, model, settings.plan))
-        return tuple(found)
-
-    for module in (commands, comparing):
-        monkeypatch.setattr(module, "plan_case", plan_case)
-    monkeypatch.setattr(comparing, "load_models", lambda without=(): models)
-    return lost
+    """The pipeline without its fit; levels that are named in the list are lost."""
+    return poses_for_fits(monkeypatch, sample, models)
 
 
 def test_plan_writes_a_folder_and_says_what_it_found(quick, sample, tmp_path, capsys):
@@ -137,7 +105,9 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
     group = found["methods"]["gradient-ncc"]["groups"]["any view lumbar"]
     assert (group["vertebrae"], group["failures"], group["seen"]) == (3, 1, 0)
     assert group["dice_before_median"] < group["reconstructed"]["dice"]["median"]
-    assert (tmp_path / "out" / "ncc.png").stat().st_size > 5000
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Best surfaces" in page and "first L4, nothing" in page and "second by ncc" in page
+    assert (tmp_path / "out" / found["methods"]["ncc"]["failures"][0]["picture"]).stat().st_size > 3000
     # A second run runs only what broke.
     shutil.copyfile(sample / "ap.png", tmp_path / "cases" / "second" / "ap.png")
     quick.append("L2")
@@ -148,6 +118,28 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
     assert main([*arguments, "--seed", "7"]) == 0
     found = json.loads((tmp_path / "out" / "benchmark.json").read_text(encoding="utf-8"))
     assert found["methods"]["ncc"]["groups"]["any view lumbar"]["failures"] == 2 + 2
+
+
+def test_benchmark_of_what_costs_nothing(sample, models, tmp_path, capsys, monkeypatch):
+    """The atlas's mean at the start and lines drawn in 2D, with grades of the latter."""
+    monkeypatch.setattr(methods, "load_models", lambda without=(): models)
+    shutil.copytree(sample, tmp_path / "cases" / "one")
+    grades = tmp_path / "grades.csv"
+    lines = [f"one,L3,{side},drawn,2,Ada" for side in ("left", "right")]
+    grades.write_text("\n".join(["case,level,side,cannula,grade,rater", *lines]) + "\n")
+    out = tmp_path / "out"
+    arguments = ["benchmark", str(tmp_path / "cases"), "--out", str(out), "--methods", "start,2d-geoplan"]
+    assert main([*arguments, "--grades", f"2d-geoplan={grades}"]) == 0
+    said = capsys.readouterr().out
+    assert "Best surfaces: start" in said and "a simulated reader's" in said
+    assert "Graded by Ada: 2d-geoplan, both sides optimal in 1 and neither refused in 1 of 1" in said
+    found = json.loads((out / "benchmark.json").read_text(encoding="utf-8"))["methods"]
+    overall = found["start"]["overall"]
+    assert overall["status"] == {"step_limit": 3} and 0.3 < overall["reconstructed"]["dice"]["median"] < 0.95
+    assert found["start"]["landmarks"]["vertebrae"] == 3
+    assert found["2d-geoplan"]["overall"] is None
+    assert found["2d-geoplan"]["success"]["methods"]["drawn"]["13G"]["overall"]["vertebrae"] == 3
+    assert {path.name for path in out.iterdir()} >= {"report.html", "vertebrae.csv", "summary.csv", "benchmark.txt"}
 
 
 @pytest.mark.parametrize(
@@ -177,9 +169,20 @@ def test_benchmark_goes_on_where_it_stopped(quick, sample, tmp_path, capsys):
         (["plan", "{sample}", "--out", "{file}/x"], ["file.txt"]),
         (["plan", "{sample}", "--out", "{tmp}"], ["other files"]),
         (["evaluate", "{tmp}/nowhere", "--truth", "{sample}"], ["nowhere"]),
-        (["benchmark", "{tmp}"], ["no case with a truth folder"]),
-        (["benchmark", "{tmp}", "--methods", "prayer"], ["--methods", "prayer", "gradient-ncc"]),
+        (["benchmark", "{tmp}"], ["no case with a truth folder", "scans"]),
+        (
+            ["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "prayer"],
+            ["--methods", "prayer", "gradient-ncc", "2d-geoplan"],
+        ),
+        (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", ""], ["--methods", "nothing", "gradient-ncc"]),
+        (["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "ncc=."], ["--methods", "ncc="]),
+        (
+            ["benchmark", "{sample}/..", "--out", "{tmp}/x", "--methods", "ncc,hybrid"],
+            ["no weights of a learned", "gradient-ncc"],
+        ),
         (["benchmark", "{tmp}", "--workers", "0"], ["--workers", "1 or more"]),
+        (["benchmark", "{tmp}", "--workers", "2", "--scheduler", "tcp://x:1"], ["--scheduler", "not both"]),
+        (["benchmark", "{tmp}", "--size-px", "9"], ["--size-px", "64 to 4096"]),
         (["evaluate", "{sample}", "--truth", "{sample}"], ["plan.json"]),
     ],
 )

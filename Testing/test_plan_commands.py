@@ -14,7 +14,6 @@ from PIL import Image
 from SpineDARTLib import plan_commands
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.atlas import ShapeModel, load_model
-from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.io.plan import read_plan, write_plan
@@ -22,16 +21,7 @@ from SpineDARTLib.plan.anatomy import anatomy_of
 from SpineDARTLib.plan.cannula import transfer
 from SpineDARTLib.plan.safety import assess
 from SpineDARTLib.plan.surface import prepare
-from SpineDARTLib.resources import resource_folder
 from SpineDARTLib.types import Cannula, Case, FittedVertebra, Option, Plan, Status, Vertebra
-
-
-@pytest.fixture(scope="module")
-def sample() -> Path:
-    try:
-        return resource_folder("sample")
-    except InputError as error:
-        pytest.skip(f"no sample case: {error}")
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,9 @@ class Workers:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Workers:
-        self._stack.enter_context(_one_thread())
+        self._stack.enter_context(one_thread())
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_start)
+        self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=start_worker)
         self._stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)
         return self
 
@@ -51,7 +51,7 @@ class Workers:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Processes started in this block compute with one thread: numerical libraries look when they are loaded."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
@@ -65,7 +65,7 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _start() -> None:
+def start_worker() -> None:
     """Leave Ctrl-C to the parent, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

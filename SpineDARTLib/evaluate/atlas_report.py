@@ -18,8 +18,8 @@ from ..errors import InputError
 from ..io.files import check_writable, write_atomically
 from ..types import LEVELS
 from .atlas_findings import Findings, find, steps_of
-from .atlas_pages import contents, heading, page, paragraph
 from .atlas_sections import anchor_of, reading, region_chapter, summary, together
+from .pages import contents, heading, page, paragraph
 
 FEWEST_SAMPLES = 10
 """Two a level of the region with most levels: below that there is no deviation to state."""

@@ -8,16 +8,6 @@ import numpy as np
 
 from .atlas_drawings import DIRECTIONS, LEGEND, MODE_SD, levels_drawing, mean_drawing, mode_drawing
 from .atlas_findings import Findings
-from .atlas_pages import (
-    colour_key,
-    heading,
-    paragraph,
-    percent,
-    picture,
-    side_by_side,
-    table,
-    verdict_box,
-)
 from .atlas_plots import morphometry_plot, quality_plot
 from .atlas_quality import SPECIFIC_SHAPES
 from .atlas_samples import GAUGES_MM, LIMIT_SD
@@ -33,6 +23,16 @@ from .atlas_words import (
     modes_needed,
     people_at,
     verdict,
+)
+from .pages import (
+    colour_key,
+    heading,
+    paragraph,
+    percent,
+    picture,
+    side_by_side,
+    table,
+    verdict_box,
 )
 
 MODES_SHOWN = 4

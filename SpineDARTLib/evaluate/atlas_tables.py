@@ -8,10 +8,10 @@ import numpy as np
 
 from ..atlas.population import Published
 from .atlas_findings import Findings, Spread
-from .atlas_pages import number, paragraph, percent, table
 from .atlas_quality import Unseen
 from .atlas_samples import GAUGES_MM, WHOLE_SURFACE_EVERY, Looked
 from .atlas_words import count_of, grouped, people_at
+from .pages import number, paragraph, percent, table
 
 SPARE_MM = 2.0
 """A millimetre of bone on either side: what a plan would ask for."""

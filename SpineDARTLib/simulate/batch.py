@@ -25,6 +25,9 @@ from .truths import truth_path, write_truths
 ATTEMPTS = 4
 """A case none of whose vertebrae is whole in all pictures (blades, an edge) is taken again, so often."""
 
+KIND_WORDS = {"ap-lat": "orthogonal", "random-pair": "random"}
+"""What a truth calls the published protocols; the other kinds of views have their own names."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -83,11 +86,11 @@ def make_cases(out: Path, supply: Supply, kind: str, cases: int, workers: int = 
     tasks = []
     for number in range(cases):
         path = out / f"{number:04d}-{kind}"
-        if _case_made_by(path) == fingerprint:
+        if case_made_by(path) == fingerprint:
             yield Made(path)
         else:
             tasks.append((path, supply, number, kind, fingerprint))
-    yield from _run(_make_case, tasks, workers)
+    yield from _run(make_case, tasks, workers)
 
 
 def _run(function, tasks: Sequence[tuple], workers: int) -> Iterator[Made]:
@@ -118,8 +121,8 @@ def _make_shard(path: Path, supply: Supply, number: int, pictures: int, made_by:
     return Made(path, len(taken), sum(len(picture.labels) for picture in taken))
 
 
-def _make_case(path: Path, supply: Supply, number: int, kind: str, made_by: str) -> Made:
-    """One patient's case."""
+def make_case(path: Path, supply: Supply, number: int, kind: str, made_by: str) -> Made:
+    """One patient's case, with as many clicks and as much truth as its views show whole."""
     try:
         aimed = supply.patient(number)
         for attempt in range(ATTEMPTS):
@@ -131,7 +134,8 @@ def _make_case(path: Path, supply: Supply, number: int, kind: str, made_by: str)
     except InputError as error:
         return Made(path, problem=str(error))
     clicks = stream(supply.settings.seed, "clicks", number)
-    write_simulated(path, path.name, aimed.patient, taken, levels, clicks, made_by=made_by)
+    views = KIND_WORDS.get(kind, kind)
+    write_simulated(path, path.name, aimed.patient, taken, levels, clicks, made_by=made_by, kind=views)
     return Made(path, len(taken), len(levels))
 
 
@@ -156,7 +160,7 @@ def take_all(
     )
 
 
-def _case_made_by(folder: Path) -> str | None:
+def case_made_by(folder: Path) -> str | None:
     """What made a case, or None where there is no whole one."""
     if not (folder / FILE_NAME).is_file():
         return None

@@ -45,6 +45,7 @@ def write_simulated(
     generator: np.random.Generator,
     click_px: float = 4.0,
     made_by: str = "",
+    kind: str = "",
 ) -> Case:
     """Write X-rays of a patient as a case with ``truth/``.
 
@@ -54,6 +55,7 @@ def write_simulated(
         levels: asked for, with a click in each view and a truth.
         click_px: standard deviation of a click from the body's projected centre.
         made_by: what the pictures hang on, kept in ``truth.json``.
+        kind: which directions the views have, kept there too: a benchmark reports by it.
 
     Raises:
         InputError: the folder cannot be written.
@@ -71,6 +73,7 @@ def write_simulated(
         {level: one.vertebra.pose for level, one in chosen.items()},
     )
     extra = {
+        **({"kind": kind} if kind else {}),
         "made_by": made_by,
         "details": {level: _details(one) for level, one in chosen.items()},
         "conditions": {picture.view.name: dict(picture.conditions) for picture in pictures},

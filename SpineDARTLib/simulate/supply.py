@@ -64,6 +64,7 @@ class Supply:
         stretch_share: of the other drawn patients, of whom there is a stretch of the spine in soft tissue and no other
             bone: a phantom on a bench, or X-rays made from a segmented scan. Without ribs and sacrum a network has to
             tell the level by the vertebra.
+        source: the one scan that all patients are, in place of any of ``ct_folder``.
     """
 
     settings: SimulationSettings
@@ -75,13 +76,15 @@ class Supply:
     chest_centres: Path | None = None
     chest_share: float = 1.0
     stretch_share: float = field(default=0.0, repr=False)
+    source: CtPair | LoneMask | None = field(default=None, repr=False)
 
     @property
     def fingerprint(self) -> str:
         """A short word that differs where version, settings or sources differ."""
         # Shards of before there were stretches are still theirs.
         stretches = f" {self.stretch_share}" if self.stretch_share else ""
-        return hashlib.sha256(f"{__version__} {self!r}{stretches}".encode()).hexdigest()[:16]
+        source = f" {self.source.subject} {self.source.mask.name}" if self.source else ""
+        return hashlib.sha256(f"{__version__} {self!r}{stretches}{source}".encode()).hexdigest()[:16]
 
     def check(self) -> None:
         """Find out before any work whether there are scans.
@@ -109,6 +112,8 @@ class Supply:
 
     def _patient(self, number: int, unpainted: bool = False) -> Aimed:
         """``unpainted``: surfaces and where they are, with no bone in them and no body around."""
+        if self.source is not None:
+            return _scanned(number, self.source, self.levels, self.settings, unpainted)
         generator = stream(self.settings.seed, "patient", number)
         from_ct = chance(generator, self.ct_share)
         if self.ct_folder is not None and from_ct:

@@ -27,8 +27,8 @@ from planning_on_fits import kept_fit, models_without
 
 from SpineDARTLib.atlas.mesh import similarity
 from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.config import PlanSettings
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.cannulas import NEEDLES
 from SpineDARTLib.evaluate.true_anatomy import true_anatomy
 from SpineDARTLib.fit.posterior import COEFFICIENT, EVEN, ODD, WALL_MM

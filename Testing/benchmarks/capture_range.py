@@ -23,8 +23,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
+from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.config import Settings
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.metrics import compare_surfaces
 from SpineDARTLib.fit.initialise import initialise
 from SpineDARTLib.fit.optimise import fit

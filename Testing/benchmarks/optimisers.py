@@ -22,8 +22,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.config import Settings, StageSettings
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.metrics import compare_surfaces
 from SpineDARTLib.fit.initialise import initialise, with_borrowed, with_neighbours
 from SpineDARTLib.fit.objective import support

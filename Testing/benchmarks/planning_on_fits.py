@@ -25,9 +25,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SpineDARTLib.atlas.model import ShapeModel
-from SpineDARTLib.comparing import PipelinePlanner
+from SpineDARTLib.benchmark.inputs import find_cases
+from SpineDARTLib.benchmark.methods import fitted
 from SpineDARTLib.config import PlanSettings, Settings
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.cannulas import NEEDLES, RECOMMENDED, success
 from SpineDARTLib.evaluate.compare import as_text, judge_level
 from SpineDARTLib.evaluate.plots import draw_success
@@ -53,8 +53,8 @@ def fit_case(case: Path, fits: Path) -> str:
     if (kept_fit(case, fits) / "plan.json").is_file():
         return "kept"
     try:
-        plans, _, seen = PipelinePlanner(Settings())(case, METHOD, (read_subject(case),))
-        write_plan(kept_fit(case, fits), read_case(case), plans, Settings(), extra={"seen": seen})
+        outcome = fitted(METHOD, Settings())(case, (read_subject(case),))
+        write_plan(kept_fit(case, fits), read_case(case), outcome.plans, Settings(), extra={"seen": outcome.seen})
     except Exception as error:  # one bad case does not end the run
         return f"could not be fitted: {type(error).__name__}: {error}"
     return "fitted"

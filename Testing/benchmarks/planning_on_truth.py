@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SpineDARTLib.atlas.model import ShapeModel
+from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.config import PlanSettings
 from SpineDARTLib.evaluate.atlas_samples import draw
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.cannulas import NEEDLES, judged, success
 from SpineDARTLib.evaluate.compare import as_text
 from SpineDARTLib.evaluate.plots import draw_success

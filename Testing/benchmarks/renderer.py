@@ -30,7 +30,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from SpineDARTLib.atlas import load_model
-from SpineDARTLib.config import RenderSettings
+from SpineDARTLib.config import Renderer, RenderSettings
 from SpineDARTLib.geometry.camera import c_arm_camera
 from SpineDARTLib.render import Detectors, render
 from SpineDARTLib.render.gaussians import concatenate, cortical, interior_points, trabecular, vertex_normals
@@ -47,28 +47,33 @@ Picture = Callable[[Tensor, Tensor], Tensor]
 """From a rotation vector and a translation (3,), mm, to (views, height, width)."""
 
 
-def cameras(size: int) -> Detectors:
+def cameras(size: int, device: str = "cpu") -> Detectors:
     """Near AP and near lateral, ``PIXEL_MM`` a pixel at the vertebra."""
     spacing = (PIXEL_MM * DISTANCES_MM[0] / DISTANCES_MM[1],) * 2
     blank = np.zeros((size, size), dtype=np.float32)
     angles = {"AP": (4.0, 3.0), "LAT": (88.0, -4.0)}
     both = {name: c_arm_camera(*angle, *DISTANCES_MM, spacing, (size, size)) for name, angle in angles.items()}
-    return Detectors.of([View(name, blank, *camera, spacing, DISTANCES_MM[0]) for name, camera in both.items()])
+    views = [View(name, blank, *camera, spacing, DISTANCES_MM[0]) for name, camera in both.items()]
+    return Detectors.of(views, device=device)
 
 
-def splat_renderer(vertices: np.ndarray, faces: np.ndarray, detectors: Detectors) -> tuple[Picture, int]:
+def splat_renderer(
+    vertices: np.ndarray, faces: np.ndarray, detectors: Detectors, backend: Renderer = "torch"
+) -> tuple[Picture, int]:
     """Ours, and how many splats it has."""
-    points, triangles = torch.as_tensor(vertices, dtype=torch.float32), torch.as_tensor(faces)
+    device = detectors.intrinsics.device
+    points = torch.as_tensor(vertices, dtype=torch.float32, device=device)
+    triangles = torch.as_tensor(faces, device=device)
     spacing = SETTINGS.interior_spacing_mm
     indices, weights = interior_points(vertices, faces, spacing)
-    inside = (points[indices] * torch.as_tensor(weights, dtype=torch.float32)[..., None]).sum(1)
-    volumes = torch.full((len(inside),), spacing**3)
+    inside = (points[indices] * torch.as_tensor(weights, dtype=torch.float32, device=device)[..., None]).sum(1)
+    volumes = torch.full((len(inside),), spacing**3, device=device)
 
     def picture(rotation: Tensor, translation: Tensor) -> Tensor:
         turn = roma.rotvec_to_rotmat(rotation).T
         moved, within = points @ turn + translation, inside @ turn + translation
         shell = cortical(moved, vertex_normals(moved, triangles), SETTINGS)
-        return render(concatenate([shell, trabecular(within, volumes, SETTINGS)]), detectors, "torch")
+        return render(concatenate([shell, trabecular(within, volumes, SETTINGS)]), detectors, backend)
 
     return picture, len(points) + len(inside)
 
@@ -79,15 +84,16 @@ def ray_renderer(vertices: np.ndarray, faces: np.ndarray, detectors: Detectors, 
     from nanodrr.drr import render as nanodrr_render
     from torchio import ScalarImage
 
+    device = detectors.intrinsics.device
     volume, origin = paint(vertices, faces)
     affine = np.eye(4)
     affine[:3, 3] = origin
     image = ScalarImage(tensor=torch.as_tensor(volume, dtype=torch.float32)[None], affine=affine)
-    subject = Subject.from_images(image, convert_to_mu=False)
+    subject = Subject.from_images(image, convert_to_mu=False).to(device)
     intrinsics = detectors.intrinsics.clone()
     intrinsics[:, :2, 2] += 0.5  # nanodrr's pixel centres are at halves
     inverse, to_camera = intrinsics.inverse(), detectors.world_to_camera
-    distances = torch.full((len(intrinsics),), DISTANCES_MM[0])
+    distances = torch.full((len(intrinsics),), DISTANCES_MM[0], device=device)
 
     def picture(rotation: Tensor, translation: Tensor) -> Tensor:
         pose = torch.cat([roma.rotvec_to_rotmat(rotation), translation[:, None]], dim=1)
@@ -123,19 +129,22 @@ def paint(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return cortex + SETTINGS.trabecular_attenuation_per_mm * bone, origin
 
 
-def measure(pictures: dict[str, Picture], detectors: Detectors, repeats: int) -> dict[str, dict[str, float]]:
+def measure(
+    pictures: dict[str, Picture], detectors: Detectors, repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, dict[str, float]]:
     """Name to median seconds forward and backward; the methods take turns, so that the machine is the same for both."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pictures}
-    weights = torch.randn(2, detectors.height, detectors.width, generator=torch.Generator().manual_seed(0))
+    device = detectors.intrinsics.device
+    weights = torch.randn(2, detectors.height, detectors.width, generator=torch.Generator().manual_seed(0)).to(device)
     for turn in range(repeats + 1):
         for name, picture in pictures.items():
-            pose = [torch.full((3,), 0.01, requires_grad=True), torch.zeros(3, requires_grad=True)]
-            start = time.perf_counter()
+            pose = [torch.full((3,), value, device=device, requires_grad=True) for value in (0.01, 0.0)]
+            start = clock()
             loss = (weights * picture(*pose)).sum()
-            between = time.perf_counter()
+            between = clock()
             loss.backward()
             if turn:  # the first is the warm-up
-                times[name].append((between - start, time.perf_counter() - between))
+                times[name].append((between - start, clock() - between))
     medians = {name: [statistics.median(part) for part in zip(*rows, strict=True)] for name, rows in times.items()}
     return {name: {"forward_s": a, "backward_s": b, "total_s": a + b} for name, (a, b) in medians.items()}
 

@@ -21,8 +21,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.evaluate.atlas_samples import draw
-from SpineDARTLib.evaluate.benchmark import find_cases
 from SpineDARTLib.evaluate.compare import as_text
 from SpineDARTLib.evaluate.true_anatomy import atlas_models, true_anatomy
 from SpineDARTLib.io.truth import read_truth

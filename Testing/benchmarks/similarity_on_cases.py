@@ -21,9 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from SpineDARTLib.comparing import PipelinePlanner, weights_hash
-from SpineDARTLib.config import Settings
-from SpineDARTLib.evaluate.benchmark import benchmark, find_cases
+from SpineDARTLib.benchmark.inputs import find_cases
+from SpineDARTLib.benchmark.methods import methods_of
+from SpineDARTLib.benchmark.running import run_all
+from SpineDARTLib.benchmark.work import Workplace
+from SpineDARTLib.config import BenchmarkSettings, Settings
 from SpineDARTLib.evaluate.compare import as_text, summarise
 from SpineDARTLib.io.plan import plain
 
@@ -123,10 +125,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--genant", type=Path)
     arguments = parser.parse_args()
-    cases, settings = find_cases(arguments.cases), Settings()
-    planner = PipelinePlanner(settings, 1 if arguments.workers > 1 else 0, weights_hash(arguments.methods, settings))
+    cases, options = find_cases(arguments.cases), BenchmarkSettings()
+    methods = methods_of(arguments.methods, METHODS, Settings(), options, None)
     results = []
-    for result in benchmark(cases, arguments.methods, planner, arguments.out, arguments.workers):
+    for result in run_all(cases, methods, arguments.out, options, Workplace(arguments.workers)):
         results.append(result)
         print(result.method, result.case, result.error or f"{len(result.rows)} vertebrae", flush=True)
     results.sort(key=lambda result: (arguments.methods.index(result.method), result.case))

@@ -15,11 +15,11 @@ from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.evaluate import atlas_report
 from SpineDARTLib.evaluate.atlas_findings import Findings, find, steps_of
-from SpineDARTLib.evaluate.atlas_pages import number, paragraph, percent, table
 from SpineDARTLib.evaluate.atlas_quality import Unseen, own_shapes, projection_error, unseen
 from SpineDARTLib.evaluate.atlas_report import write_report
 from SpineDARTLib.evaluate.atlas_samples import LIMIT_SD, draw, topology
 from SpineDARTLib.evaluate.atlas_words import inside_where_wide, listed, modes_needed, verdict
+from SpineDARTLib.evaluate.pages import number, paragraph, percent, table
 from SpineDARTLib.resources import resource_folder
 from Testing.shapes import box, sphere
 

@@ -1,4 +1,4 @@
-"""The report's HTML: one page, everything inside it, nothing fetched from elsewhere."""
+"""HTML of reports: one page, everything inside it, nothing fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -100,11 +100,16 @@ def table(
     return f'<div class="scroll"><table>{named}{top}<tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def picture(png: bytes, words: str, caption: str = "") -> str:
-    """A picture inside the page; ``words`` say what it shows to who cannot see it."""
-    data = base64.b64encode(png).decode("ascii")
+def picture(content: bytes, words: str, caption: str = "", kind: str = "png") -> str:
+    """A picture inside the page; ``words`` say what it shows to who cannot see it.
+
+    Args:
+        content: of a picture file.
+        kind: "png" | "jpeg".
+    """
+    data = base64.b64encode(content).decode("ascii")
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img alt="{escape(words, quote=True)}" src="data:image/png;base64,{data}">{below}</figure>'
+    return f'<figure><img alt="{escape(words, quote=True)}" src="data:image/{kind};base64,{data}">{below}</figure>'
 
 
 def side_by_side(parts: Sequence[str]) -> str:
