@@ -8,6 +8,7 @@ views attend to each other, each knowing its own ray.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -75,8 +76,9 @@ class Similarity(nn.Module):
         self.drawn_out = nn.Conv2d(architecture.stem[-1], width, 1)
         side = architecture.region_px // architecture.patch
         scales = zip(architecture.stem, SHIFTS, strict=False)
-        self.shifts = nn.ModuleList([Shifts(channels, reach, side) for channels, reach in scales])
-        self.shifts_out = nn.Linear(sum(one.features for one in self.shifts), width)
+        shifts = [Shifts(channels, reach, side) for channels, reach in scales]
+        self.shifts = nn.ModuleList(shifts)
+        self.shifts_out = nn.Linear(sum(one.features for one in shifts), width)
         self.place = nn.Parameter(0.02 * torch.randn(architecture.tokens, width))
         self.ray = nn.Sequential(nn.Linear(9, width), nn.GELU(), nn.Linear(width, width))
         self.level, self.region = nn.Embedding(len(LEVELS), width), nn.Embedding(1 + len(FIRST_OF_REGION), width)
@@ -110,8 +112,8 @@ class Similarity(nn.Module):
         for number, (halving, meet) in enumerate(zip(self.real_stem, self.meet, strict=True)):
             features, plain = halving(features), halve(plain)
             maps.append(meet(features).unflatten(0, (vertebrae, views)))
-            if number < len(self.shifts):
-                shifted.append(self.shifts[number].shifted(plain[:, 0], plain[:, 1], features))
+            if (shifts := self._at(number)) is not None:
+                shifted.append(shifts.shifted(plain[:, 0], plain[:, 1], features))
         tokens = self.real_out(features).flatten(2).transpose(1, 2) + self.place
         tokens = tokens.unflatten(0, (vertebrae, views)) + self.ray(rays)
         starts = torch.tensor([LEVELS.index(level) for level in FIRST_OF_REGION], device=levels.device)
@@ -131,14 +133,14 @@ class Similarity(nn.Module):
         alike = []
         for number, (halving, real) in enumerate(zip(self.drawn_stem, encoded.maps, strict=True)):
             features, plain = halving(features), halve(plain)
-            if number < len(self.shifts):
+            if (shifts := self._at(number)) is not None:
                 by_view = [one.unflatten(0, (vertebrae, states, views)).transpose(1, 2) for one in (plain, features)]
-                alike.append(self.shifts[number](encoded.shifted[number], *(one.flatten(0, 1) for one in by_view)))
+                alike.append(shifts(encoded.shifted[number], *(one.flatten(0, 1) for one in by_view)))
             factor, summand = _repeated(real, states).chunk(2, dim=1)
             features = features * (1.0 + factor) + summand
         tokens = self.drawn_out(features).flatten(2).transpose(1, 2).view(vertebrae, states, views, -1, self._width)
-        shifts = self.shifts_out(torch.cat(alike, -1)).unflatten(0, (vertebrae, views)).transpose(1, 2)
-        tokens = (tokens + shifts + encoded.tokens[:, None]).flatten(0, 1)
+        told = self.shifts_out(torch.cat(alike, -1)).unflatten(0, (vertebrae, views)).transpose(1, 2)
+        tokens = (tokens + told + encoded.tokens[:, None]).flatten(0, 1)
         query = encoded.query.repeat_interleave(states, 0)[:, None]
         present = encoded.present.repeat_interleave(states, 0)
         # Absent views leave the tokens: nothing of them reaches the answer.
@@ -154,6 +156,10 @@ class Similarity(nn.Module):
     def forward(self, images: Tensor, valid: Tensor, rays: Tensor, levels: Tensor, present: Tensor, drawn: Tensor):
         """Both at once; what a training calls."""
         return self.compare(self.encode(images, valid, rays, levels, present), drawn)
+
+    def _at(self, scale: int) -> Shifts | None:
+        """What looks at shifts at a scale of the stem."""
+        return cast(Shifts, self.shifts[scale]) if scale < len(self.shifts) else None
 
     @property
     def _width(self) -> int:
