@@ -13,6 +13,7 @@ from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.benchmark import methods
 from SpineDARTLib.cli import split_levels
 from SpineDARTLib.config import Settings
+from SpineDARTLib.errors import InputError
 from SpineDARTLib.io.case import read_case
 from SpineDARTLib.locating import Located
 from SpineDARTLib.pipeline import load_models

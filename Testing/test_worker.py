@@ -248,4 +248,4 @@ def test_the_real_process_cancels_and_plans(process: subprocess.Popen, tmp_path:
     assert [one["level"] for one in done["vertebrae"]] == ["L3"]
     assert [one.fitted.level for one in read_plan(tmp_path / "second").plans] == ["L3"]
     say(id=4, do="quit")
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
