@@ -77,7 +77,7 @@ class Example:
     Attributes:
         images, valid: (views, height, width) real regions. rays: (views, tokens, 9). level: of the model drawn.
         drawn: (states, views, 2, height, width) optical depth, own and the others'.
-        distances_mm: (states,) true mean surface distance.
+        distances_mm: (states,) true mean surface distance. aims: (states, 7) the way to the truth (``AIM_UNITS``).
         hard: index in ``HARD`` plus one, or 0. harvested: whether from a real fit.
     """
 
@@ -87,6 +87,7 @@ class Example:
     level: int
     drawn: np.ndarray
     distances_mm: np.ndarray
+    aims: np.ndarray
     hard: int = 0
     harvested: bool = False
 
@@ -102,6 +103,7 @@ class Batch:
     present: Bool[Tensor, "vertebrae views"]
     drawn: Float[Tensor, "vertebrae states views 2 height width"]
     distances_mm: Float[Tensor, "vertebrae states"]
+    aims: Float[Tensor, "vertebrae states 7"]
     hard: Int[Tensor, " vertebrae"]
     harvested: Bool[Tensor, " vertebrae"]
 
@@ -127,6 +129,7 @@ def collate(examples: Sequence[Example], device: str = "cpu") -> Batch:
         joined(present),
         joined([padded(one.drawn, 1) for one in examples]),
         joined([one.distances_mm for one in examples]),
+        joined([one.aims for one in examples]),
         torch.tensor([one.hard for one in examples], device=device),
         torch.tensor([one.harvested for one in examples], device=device),
     )
@@ -201,6 +204,7 @@ class Maker:
         regions = self.regions(setup)
         if regions is None:
             return None
+        aims = [between(one, goal(one, truth.vertebra)).aim() for one in states]
         distances = [truth.surface.distance_mm(*self.drawer.surface(one)) for one in states]
         return Example(
             np.stack([region.view.image for region in regions]),
@@ -209,6 +213,7 @@ class Maker:
             LEVELS.index(state.level),
             self.render(regions, states, setup.others),
             np.array(distances, dtype=np.float32),
+            np.array(aims, dtype=np.float32),
             setup.hard,
         )
 

@@ -46,10 +46,24 @@ def difference_losses(estimate: Estimate, distances_mm: Tensor) -> tuple[Tensor,
     return size, sign.sum() / weight.sum().clamp_min(1e-6)
 
 
-def losses(estimate: Estimate, distances_mm: Tensor) -> dict[str, Tensor]:
+def aim_loss(estimate: Estimate, aims: Tensor) -> Tensor:
+    """Mean negative logarithm of the normal density of the way to the truth (less a constant); what is very far off,
+    as one level is, counts no more than eight deviations."""
+    off = (aims - estimate.aim) * torch.exp(-estimate.aim_log_sigma)
+    return (
+        huber_loss(off, torch.zeros_like(off), reduction="none", delta=3.0).clamp(max=32.0) + estimate.aim_log_sigma
+    ).mean()
+
+
+def losses(estimate: Estimate, distances_mm: Tensor, aims: Tensor) -> dict[str, Tensor]:
     """All of them, unweighted."""
     size, sign = difference_losses(estimate, distances_mm)
-    return {"likelihood": likelihood_loss(estimate, distances_mm), "difference": size, "sign": sign}
+    return {
+        "likelihood": likelihood_loss(estimate, distances_mm),
+        "difference": size,
+        "sign": sign,
+        "aim": aim_loss(estimate, aims),
+    }
 
 
 def weighted(parts: dict[str, Tensor], weights: LossWeights) -> Tensor:
