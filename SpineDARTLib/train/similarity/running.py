@@ -93,8 +93,8 @@ def _harvest(training: Training) -> Iterator[Harvested]:
 
 
 def _driver(training: Training) -> Path | None:
-    """Weights of the moment in a folder of the round's own, which stays: rounds are compared afterwards; None before the
-    first step."""
+    """Weights of the moment in a folder of the round's own, which stays to compare rounds; None before the first
+    step."""
     if training.progress.step == 0:
         return None
     folder = Path(training.settings.out) / "driver" / f"round-{training.round:02d}"
