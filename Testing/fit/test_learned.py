@@ -102,7 +102,7 @@ def test_a_fit_is_also_started_where_the_network_aims(person):
     truth = person.truths["L3"].vertebra
     off = Delta(np.array([0.1, -0.05, 0.2]), np.array([3.0, -2.0, 4.0]), 0.05, np.zeros(len(truth.coefficients)))
     start = moved(truth, off)
-    learned = replace(learned_of(Similarity(TINY), {}), network=Aiming(between(start, truth).aim()))
+    learned = replace(learned_of(Similarity(TINY), {}), network=Aiming(between(start, truth).in_aim_units()))
     views, settings = [person.view(0), person.view(1)], Settings(similarity="hybrid", renderer="torch")
     run = Run(views, {"L3": start}, ("L3",), models(), settings, (), "cpu", None, learned)
     (found,) = vertebrae_of(("L3",), run.aimed(settings.fit.stages[0]), 0)

@@ -48,8 +48,11 @@ def test_the_way_to_the_truth_is_mirrored_with_the_patient(training):
     person = training.people.train[0]
     truth = next(iter(person.truths.values())).vertebra
     state = moved(truth, Delta(np.array([0.1, -0.2, 0.05]), np.array([2.0, 3.0, -1.0]), 0.04, np.zeros(1)))
-    there, aim = (replace(one, pose=FLIP @ one.pose @ FLIP) for one in (state, truth)), between(state, truth).aim()
-    np.testing.assert_allclose(between(*there).aim(), aim * MIRRORED_AIM, atol=1e-9)
+    there, aim = (
+        (replace(one, pose=FLIP @ one.pose @ FLIP) for one in (state, truth)),
+        between(state, truth).in_aim_units(),
+    )
+    np.testing.assert_allclose(between(*there).in_aim_units(), aim * MIRRORED_AIM, atol=1e-9)
     batch = training.batch(0, 0)
     np.testing.assert_allclose(
         mirrored(batch, torch.ones(len(batch.aims), dtype=torch.bool)).aims, batch.aims * torch.tensor(MIRRORED_AIM)

@@ -22,6 +22,9 @@ LEARNED = 6
 GROUPS = (2, 2, LEARNED)
 """Channels of: gradients of all that is drawn, of the vertebra on its own, learned features."""
 LEAST_ENERGY = 1e-3
+"""Added to sums of squares over a token, so that where nothing is drawn nothing is alike; an edge has about 0.1."""
+LOG_SCALE = 4.0
+"""Logarithms of sums of squares are divided by this: about as large as the correlations then."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Shifts(nn.Module):
                 inner, real_energy, energy_drawn = self._parts(sums, states)
                 norm = torch.sqrt((real_energy + LEAST_ENERGY) * (energy_drawn + LEAST_ENERGY))
                 found.append(inner / norm)
-            found.append(torch.log(self._parts(maps, states)[2] + LEAST_ENERGY) / 4.0)
+            found.append(torch.log(self._parts(maps, states)[2] + LEAST_ENERGY) / LOG_SCALE)
         return torch.cat(found, 2).flatten(3).transpose(2, 3)
 
     def _parts(self, maps: Tensor, states: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -204,7 +204,7 @@ class Maker:
         regions = self.regions(setup)
         if regions is None:
             return None
-        aims = [between(one, goal(one, truth.vertebra)).aim() for one in states]
+        aims = [between(one, goal(one, truth.vertebra)).in_aim_units() for one in states]
         distances = [truth.surface.distance_mm(*self.drawer.surface(one)) for one in states]
         return Example(
             np.stack([region.view.image for region in regions]),

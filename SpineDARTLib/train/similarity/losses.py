@@ -47,12 +47,10 @@ def difference_losses(estimate: Estimate, distances_mm: Tensor) -> tuple[Tensor,
 
 
 def aim_loss(estimate: Estimate, aims: Tensor) -> Tensor:
-    """Mean negative logarithm of the normal density of the way to the truth (less a constant); what is very far off,
-    as one level is, counts no more than eight deviations."""
+    """Mean negative logarithm of the normal density of the way to the truth (less a constant); from three deviations on
+    it grows in a line only: a state that is one level off must not outweigh all others."""
     off = (aims - estimate.aim) * torch.exp(-estimate.aim_log_sigma)
-    return (
-        huber_loss(off, torch.zeros_like(off), reduction="none", delta=3.0).clamp(max=32.0) + estimate.aim_log_sigma
-    ).mean()
+    return huber_loss(off, torch.zeros_like(off), delta=3.0) + estimate.aim_log_sigma.mean()
 
 
 def losses(estimate: Estimate, distances_mm: Tensor, aims: Tensor) -> dict[str, Tensor]:

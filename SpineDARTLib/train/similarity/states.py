@@ -38,7 +38,7 @@ class Delta:
     log_scale: float
     coefficients: np.ndarray
 
-    def aim(self) -> np.ndarray:
+    def in_aim_units(self) -> np.ndarray:
         """(7,) turn, shift and size in ``AIM_UNITS``."""
         return np.concatenate([self.rotation, self.translation_mm, [self.log_scale]]) / AIM_UNITS
 
