@@ -68,12 +68,14 @@ class Plan(HowToFit, HowToFind):
     """Only these levels; when absent those of the case, or whatever is found where it names none."""
     similarity: Similarity = "gradient-ncc"
     """How X-rays are compared; learned and hybrid need weights (spinedart train similarity)."""
+    report: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write the report, too, one HTML file, as "spinedart report" does of a plan and its case."""
 
     def run(self) -> int:
         from .commands import plan
 
         settings = self.settings(self.similarity, self.detector())
-        return plan(self.case, self.out, settings, split_levels(self.levels))
+        return plan(self.case, self.out, settings, split_levels(self.levels), self.report)
 
 
 @dataclass(frozen=True)

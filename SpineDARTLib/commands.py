@@ -24,8 +24,8 @@ from .evaluate.success import success_words
 from .evaluate.true_anatomy import locate as locate_true
 from .io.cannulas import recommended
 from .io.case import read_case
-from .io.files import write_atomically
-from .io.plan import check_writable, plain, write_plan
+from .io.files import check_file, write_atomically
+from .io.plan import check_writable, plain, read_plan, write_plan
 from .io.truth import read_truth
 from .locating import Located, locate
 from .overlay import draw_overlay
@@ -61,9 +61,16 @@ def demo(out: Path, settings: Settings) -> int:
     return _code(plans)
 
 
-def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> int:
-    """Plan one case."""
-    return _code(_plan(read_case(case), out, settings, levels))
+def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None, report: Path | None = None) -> int:
+    """Plan one case, and write its report where a file is named for it."""
+    if report is not None and report.parent.absolute() != out.absolute():
+        check_file("--report", report)
+    plans = _plan(read_case(case), out, settings, levels)
+    if report is not None and plans:
+        from .review_commands import write_report
+
+        write_report(read_plan(out), read_case(case), None, report)
+    return _code(plans)
 
 
 def _code(plans: Sequence[Plan]) -> int:

@@ -18,7 +18,7 @@ from .geometry.known import UNITS, Quantity
 from .geometry.patient import POSITIONS
 from .io.attenuation import POLARITIES
 from .io.case import FILE_NAME
-from .io.files import check_writable
+from .io.files import check_file, check_writable
 from .io.gathered import Choices, Gathered, GatheredView
 from .io.gathered_case import write_gathered
 from .io.gathered_json import to_json
@@ -44,8 +44,8 @@ def geometry(
     """Gather, say what was found, draw the picture and write the case, where they are asked for."""
     if out is not None:
         check_writable(out, FILE_NAME)
-    if picture is not None and (picture.is_dir() or not picture.absolute().parent.is_dir()):
-        raise InputError("--picture", "", picture, "a file in a folder that is there")
+    if picture is not None:
+        check_file("--picture", picture)
     gathered = gather(files, choices)
     if as_json:
         sys.stdout.write(json.dumps(to_json(gathered), indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .atlas.files import available_levels, load_model
+from .atlas.files import available_regions, load_model
 from .atlas.model import ShapeModel
 from .config import Settings
 from .fit.calibration import compared, refine
@@ -24,7 +24,7 @@ from .geometry.refined import refined_views
 from .locating import Located, locate, require_something, start_of
 from .plan.planning import plan_vertebra
 from .render.device import choose_device
-from .resources import resource_folder, shipped_weights
+from .resources import shipped_weights
 from .similarity.learned.nouns import Learned
 from .types import LEVELS, Case, FitState, FittedVertebra, Plan, Refinement, Seed, Status, View
 
@@ -65,7 +65,7 @@ def plan_case(
     seeds, wanted = located.seeds, _wanted(case, levels, located)
     if not wanted:
         return ()
-    models = load_models(without)
+    models = load_models(without, _with_neighbours({*wanted, *(seed.level for seed in seeds)}))
     run = _Run(case, seeds, models, settings, device, learned)
     begun = perf_counter()
     fits = yield from _fits(run)
@@ -208,9 +208,19 @@ def _refined(run: _Run, first: _Fits) -> Generator[FitState, None, tuple[_Fits, 
     return (second if found.accepted else first), found
 
 
-def load_models(without: Sequence[str] = ()) -> dict[str, ShapeModel]:
-    """Level to shape model, for every level that the installed atlas knows."""
-    return dict(_learned(resource_folder("atlas"), tuple(without)))
+def load_models(without: Sequence[str] = (), levels: Sequence[str] = LEVELS) -> dict[str, ShapeModel]:
+    """Level to shape model, of every region of the installed atlas that knows any of ``levels``."""
+    models: dict[str, ShapeModel] = {}
+    for region, known in available_regions().items():
+        if set(known) & set(levels):
+            models |= dict.fromkeys(known, load_model(region, without))
+    return models
+
+
+def _with_neighbours(levels: Collection[str]) -> tuple[str, ...]:
+    """The levels, those between them and the next on either side: all that takes part in their fit."""
+    numbers = [LEVELS.index(level) for level in levels]
+    return LEVELS[max(min(numbers) - 1, 0) : max(numbers) + 2]
 
 
 def load_learned(settings: Settings, device: str) -> Learned | None:
@@ -227,14 +237,3 @@ def _weights(folder: Path, device: str) -> Learned:
     from .similarity.learned.weights import load_similarity  # with timm, which takes seconds to import
 
     return load_similarity(folder, device)
-
-
-@lru_cache(maxsize=2)
-def _learned(folder: Path, without: tuple[str, ...]) -> Mapping[str, ShapeModel]:
-    """The same of one atlas, learned once: that takes seconds, and a worker plans case after case."""
-    models: dict[str, ShapeModel] = {}
-    for level in available_levels():
-        if level not in models:
-            model = load_model(level, without)
-            models.update(dict.fromkeys(model.levels, model))
-    return models

@@ -16,7 +16,7 @@ from .errors import InputError
 from .inspect.findings import findings_by_level
 from .io.cannulas import recommended
 from .io.case import read_case
-from .io.files import check_writable, write_atomically
+from .io.files import check_file, write_atomically
 from .io.plan import SavedPlan, plain, read_plan
 from .panel.measuring import ready
 from .report.pages import Report, report_html
@@ -32,15 +32,18 @@ def report(plan_path: Path, case_path: Path | None, review_path: Path | None, ou
     saved = read_plan(plan_path)
     case = None if case_path is None else _case_of(case_path, saved)
     review = None if review_path is None else _review_of(review_path, saved)
-    if out.is_dir() or not out.parent.is_dir():
-        raise InputError("--out", "", out, "a file in a folder that is there")
-    check_writable(out.parent)
+    check_file("--out", out)
     if review is not None:
         saved = replace(saved, plans=tuple(_as_reviewed(plan, review) for plan in saved.plans))
+    write_report(saved, case, review, out)
+    return 0 if all(plan.fitted.status.usable for plan in saved.plans) else 1
+
+
+def write_report(saved: SavedPlan, case: Case | None, review: Review | None, out: Path) -> None:
+    """The report of a plan, as reviewed where it was, and where it lies."""
     write_atomically(out, report_html(_drawn(saved, case, review)).encode("utf-8"))
     words = f"Written to {out}: {len(saved.plans)} vertebrae on {len(saved.plans) + 1} pages. Not for clinical use."
     Console().print(words, highlight=False, soft_wrap=True, markup=False)
-    return 0 if all(plan.fitted.status.usable for plan in saved.plans) else 1
 
 
 def _drawn(saved: SavedPlan, case: Case | None, review: Review | None) -> Report:

@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,13 @@ def load_model(
         InputError: no such region or level, an unreadable file, or nobody left to learn a level from.
     """
     directory = resource_folder("atlas") if directory is None else Path(directory)
-    return model_of(read_region(_find(region_or_level, directory)), without, rank)
+    return _learned(_find(region_or_level, directory), tuple(without), rank)
+
+
+@lru_cache(maxsize=8)
+def _learned(header: Path, without: tuple[str, ...], rank: int) -> ShapeModel:
+    """The same, learned once: that takes a second, and a worker plans case after case."""
+    return model_of(read_region(header), without, rank)
 
 
 def model_of(region: Region, without: Sequence[str] = (), rank: int = RANK) -> ShapeModel:
@@ -101,9 +108,15 @@ def model_of(region: Region, without: Sequence[str] = (), rank: int = RANK) -> S
 
 def available_levels(directory: Path | None = None) -> tuple[str, ...]:
     """The levels that the atlas has a model for, head to foot."""
-    directory = resource_folder("atlas") if directory is None else Path(directory)
-    found = {level for path in sorted(directory.glob("*.json")) for level in _read_header(path)["levels"]}
+    found = {level for levels in available_regions(directory).values() for level in levels}
     return tuple(level for level in LEVELS if level in found)
+
+
+def available_regions(directory: Path | None = None) -> dict[str, tuple[str, ...]]:
+    """The regions of the atlas, each with its levels, head to foot."""
+    directory = resource_folder("atlas") if directory is None else Path(directory)
+    headers = [_read_header(path) for path in sorted(directory.glob("*.json"))]
+    return {str(header["region"]): tuple(header["levels"]) for header in headers}
 
 
 def _find(region_or_level: str, directory: Path) -> Path:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csc_array, eye_array
@@ -101,7 +102,12 @@ class Covariance:
         rows *= np.sqrt(weights[used] / weights[used].sum())[:, None, None]
         roots = _kernel_roots(middle)
         self.own = np.tile(np.repeat(own[used], len(roots)), 2)
-        self.symmetric, self.antisymmetric = (self._products(rows, roots, sign) for sign in (1.0, -1.0))
+        self.symmetric, self._parts = self._products(rows, roots, 1.0), (rows, roots)
+
+    @cached_property
+    def antisymmetric(self) -> np.ndarray:
+        """(rows, 3 half) the other kind of rows; measures, which are symmetric, need none."""
+        return self._products(*self._parts, -1.0)
 
     def _products(self, rows: np.ndarray, roots: np.ndarray, sign: float) -> np.ndarray:
         """(2 s k, 3 half) float32: the symmetric (1) or antisymmetric (-1) part of every row times every root."""

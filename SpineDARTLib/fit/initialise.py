@@ -113,8 +113,7 @@ def _located(
     """A point (3,) RAS mm and where in the model's frame (3,) it is: clicks first, they are a person's; then what was
     detected, then landmarks. Or the sentence that says why there is none."""
     if seed.level not in models:
-        known = ", ".join(sorted(models, key=LEVELS.index)) or "none"
-        return f"There is no shape model for {seed.level}; levels with a model: {known}."
+        return f"The atlas has no shape model for {seed.level}."
     clicked = [name for name in seed.clicks_px if name in by_name]
     if len(clicked) >= 2:
         found = _clicked(seed, [by_name[name] for name in clicked])

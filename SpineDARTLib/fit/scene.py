@@ -9,6 +9,7 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float
+from scipy.sparse import csr_array, vstack
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -126,17 +127,24 @@ class Family:
         self.mean = np.mean([model.means[level] for level in levels], axis=0)
         indices, weights = interior_points(self.mean, model.faces, settings.interior_spacing_mm)
         rows = np.repeat(np.arange(len(indices)), indices.shape[1])
-        self.inside = torch.sparse_coo_tensor(
-            torch.as_tensor(np.stack([rows, indices.ravel()]), device=device),
-            torch.as_tensor(weights.ravel(), dtype=dtype, device=device),
-            (len(indices), len(self.mean)),
-            check_invariants=True,
-        ).coalesce()
+        self.inside = csr_array((weights.ravel(), (rows, indices.ravel())), shape=(len(indices), len(self.mean)))
         self.gather(len(self.mean))
 
     def gather(self, splats: int) -> None:
-        """From now on at most that many cortical splats a vertebra: its vertices are gathered into clusters."""
-        self.clusters, self.sizes = _clusters(self.mean, splats, self.means.dtype, str(self.means.device))
+        """From now on at most that many cortical splats a vertebra: its vertices are gathered into clusters.
+
+        Every splat's place is a weighted mean of vertices, so it has a mean and modes of its own.
+        """
+        labels = _clusters(self.mean, splats)
+        self.clusters = torch.as_tensor(labels, device=self.means.device)
+        self.splats = int(labels.max()) + 1
+        surface = csr_array((np.ones(len(labels)), (labels, np.arange(len(labels)))))
+        rides = vstack([surface / np.bincount(labels)[:, None], self.inside]).tocsr()
+        self.places, self.modes = (
+            torch.stack([torch.as_tensor(rides @ one) for one in whole.double().cpu().numpy()]).to(whole)
+            for whole in (self.means, self.basis)
+        )
+        self._shaped: tuple[Tensor, Tensor, Tensor] | None = None
 
     def vertices(self, parameters: Parameters) -> Float[Tensor, "starts members n 3"]:
         """RAS mm."""
@@ -147,36 +155,46 @@ class Family:
         rotated = shape @ parameters.rotations()[:, self.columns].transpose(-1, -2)
         return scale * rotated + parameters.translation_mm[:, self.columns, None]
 
-    def gaussians(self, vertices: Float[Tensor, "starts members n 3"]) -> Gaussians:
+    def gaussians(self, parameters: Parameters) -> Gaussians:
         """Cortical and trabecular splats, (starts, members, splats, ...)."""
+        places, areas = self._shape(parameters.coefficients[:, self.columns])
+        scale = parameters.log_scale[:, self.columns].exp()[..., None, None]
+        turn = scale * parameters.rotations()[:, self.columns].transpose(-1, -2)
+        places = places @ turn + parameters.translation_mm[:, self.columns, None]
+        surface, inside = places[:, :, : self.splats], places[:, :, self.splats :]
+        volumes = places.new_full(inside.shape[:-1], self.settings.interior_spacing_mm**3)
+        shell = cortical(surface, areas @ (scale * turn), self.settings)
+        return concatenate([shell, trabecular(inside, volumes, self.settings)])
+
+    def _shape(self, coefficients: Float[Tensor, "starts members modes"]) -> tuple[Tensor, Tensor]:
+        """Where splats are, cortical ones first, and the cortical ones' area vectors, in the model's frame; kept from
+        one step to the next where no shape moves."""
+        if self._shaped and not coefficients.requires_grad and torch.equal(self._shaped[0], coefficients):
+            return self._shaped[1:]
+        rank = min(coefficients.shape[-1], len(self.basis))
+        vertices, places = (
+            mean + torch.einsum("smk,knd->smnd", coefficients[..., :rank], modes[:rank])
+            for mean, modes in ((self.means, self.basis), (self.places, self.modes))
+        )
         areas = vertex_normals(vertices, self.faces)
-        surface = vertices
-        if self.clusters is not None:
-            gathered = areas.new_zeros(*areas.shape[:2], len(self.sizes), 3)
-            areas = gathered.index_add(2, self.clusters, areas)
-            surface = gathered.index_add(2, self.clusters, vertices) / self.sizes[:, None]
-        # One sparse product for all starts and members: vertices first, everything else in columns.
-        columns = vertices.movedim(2, 0)
-        inside = torch.sparse.mm(self.inside, columns.flatten(1)).view(-1, *columns.shape[1:]).movedim(0, 2)
-        volumes = vertices.new_full(inside.shape[:-1], self.settings.interior_spacing_mm**3)
-        return concatenate([cortical(surface, areas, self.settings), trabecular(inside, volumes, self.settings)])
+        areas = areas.new_zeros(*areas.shape[:2], self.splats, 3).index_add(2, self.clusters, areas)
+        self._shaped = None if coefficients.requires_grad else (coefficients, places, areas)
+        return places, areas
 
 
-def _clusters(mean: np.ndarray, most: int, dtype: torch.dtype, device: str) -> tuple[Tensor | None, Tensor]:
-    """Cluster of each vertex (n,) and vertices in each cluster; None where there are few enough vertices.
+def _clusters(mean: np.ndarray, most: int) -> np.ndarray:
+    """(n,) cluster of each vertex; each its own where there are few enough.
 
     Centres by farthest-point sampling: spread evenly, and the same every time.
     """
     if len(mean) <= most:
-        return None, torch.ones(len(mean), dtype=dtype, device=device)
+        return np.arange(len(mean))
     chosen = np.zeros(most, dtype=np.int64)
     distance = np.full(len(mean), np.inf)
     for place in range(1, most):
         distance = np.minimum(distance, ((mean - mean[chosen[place - 1]]) ** 2).sum(1))
         chosen[place] = distance.argmax()
-    labels = KDTree(mean[chosen]).query(mean)[1]
-    sizes = np.bincount(labels, minlength=most)
-    return torch.as_tensor(labels, device=device), torch.as_tensor(sizes, dtype=dtype, device=device)
+    return np.asarray(KDTree(mean[chosen]).query(mean)[1])
 
 
 class Scene:
@@ -218,7 +236,7 @@ class Scene:
         """Optical depth of each vertebra on its own."""
         parts, columns = [], []
         for family in self.families:
-            splats = family.gaussians(family.vertices(parameters))
+            splats = family.gaussians(parameters)
             starts, members = splats.masses.shape[:2]
             flat = Gaussians(splats.means.flatten(0, 1), splats.covariances.flatten(0, 1), splats.masses.flatten(0, 1))
             pictures = render(flat, detectors, backend)  # type: ignore[arg-type]

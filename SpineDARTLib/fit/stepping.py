@@ -38,9 +38,11 @@ def optimiser_of(parameters: Parameters, stage: StageSettings, settings: Setting
     options = settings.fit
     turn = math.radians(options.rotation_deg)
     rates = (turn, options.translation_mm, options.log_scale, options.coefficient, options.presence)
+    # Where no mode may move, shapes need no gradient.
     groups = [
         {"params": [tensor.requires_grad_(True)], "lr": stage.rate * rate}
         for tensor, rate in zip(parameters.tensors(), rates, strict=True)
+        if stage.rank or tensor is not parameters.coefficients
     ]
     if cameras:
         groups.append({"params": [cameras.moved.requires_grad_(True)], "lr": stage.rate * settings.refinement.rate})

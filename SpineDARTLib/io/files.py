@@ -34,6 +34,17 @@ def new_folder(folder: Path, marker: str, owned: Collection[str] = ()) -> Iterat
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_file(field: str, path: Path) -> None:
+    """Find out before any work whether a file can be written.
+
+    Raises:
+        InputError: it is a folder, or in none that is there and can be written.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(field, "", path, "a file in a folder that is there")
+    check_writable(path.parent)
+
+
 def check_writable(folder: Path | str, marker: str = "") -> None:
     """Find out before any work whether a folder can be written.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ HEADER = "SpineDART, not for clinical use. SPACE=RAS"
 """3D Slicer takes a mesh that does not say SPACE=RAS to be LPS."""
 
 READERS = {
-    ".stl": "vtkSTLReader", ".ply": "vtkPLYReader", ".obj": "vtkOBJReader", ".vtk": "vtkPolyDataReader",
-    ".vtp": "vtkXMLPolyDataReader",
+    ".stl": "vtkIOGeometry.vtkSTLReader", ".ply": "vtkIOPLY.vtkPLYReader", ".obj": "vtkIOGeometry.vtkOBJReader",
+    ".vtk": "vtkIOLegacy.vtkPolyDataReader", ".vtp": "vtkIOXML.vtkXMLPolyDataReader",
 }  # fmt: skip
-WRITERS = {".stl": "vtkSTLWriter", ".ply": "vtkPLYWriter", ".obj": "vtkOBJWriter", ".vtk": "vtkPolyDataWriter"}
+WRITERS = {
+    ".stl": "vtkIOGeometry.vtkSTLWriter", ".ply": "vtkIOPLY.vtkPLYWriter", ".obj": "vtkIOGeometry.vtkOBJWriter",
+    ".vtk": "vtkIOLegacy.vtkPolyDataWriter",
+}  # fmt: skip
+"""By VTK's own modules: to import all of VTK takes a second."""
 
 
 def read_mesh(path: Path | str) -> Mesh:
@@ -32,8 +37,8 @@ def read_mesh(path: Path | str) -> Mesh:
     Raises:
         InputError: missing, unknown kind, unreadable, no triangles, or coordinates that are not finite.
     """
-    import vtk
     from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkFiltersCore import vtkCleanPolyData, vtkTriangleFilter
 
     path = Path(path)
     if not path.is_file():
@@ -41,13 +46,13 @@ def read_mesh(path: Path | str) -> Mesh:
     name = READERS.get(path.suffix.lower())
     if name is None:
         raise InputError(path, "", f'a mesh of kind "{path.suffix}"', "one of " + ", ".join(READERS))
-    reader, complaints = _quiet(getattr(vtk, name)())
+    reader, complaints = _quiet(name)
     reader.SetFileName(str(path))
     if path.suffix.lower() == ".stl":
         _check_stl_length(path)
     elif path.suffix.lower() == ".ply":
         _check_ply_length(path)
-    triangles, cleaner = vtk.vtkTriangleFilter(), vtk.vtkCleanPolyData()
+    triangles, cleaner = vtkTriangleFilter(), vtkCleanPolyData()
     triangles.PassLinesOff()
     triangles.PassVertsOff()
     triangles.SetInputConnection(reader.GetOutputPort())
@@ -79,13 +84,11 @@ def write_mesh(path: Path | str, vertices: np.ndarray, faces: np.ndarray) -> Non
     Raises:
         InputError: unknown kind, or the folder cannot be written.
     """
-    import vtk
-
     path = Path(path)
     name = WRITERS.get(path.suffix.lower())
     if name is None:
         raise InputError(path, "", f'a mesh of kind "{path.suffix}"', "one of " + ", ".join(WRITERS))
-    writer, complaints = _quiet(getattr(vtk, name)())
+    writer, complaints = _quiet(name)
     writer.SetInputData(to_polydata(vertices, faces))
     if path.suffix.lower() in (".stl", ".ply"):
         writer.SetFileTypeToBinary()
@@ -110,10 +113,11 @@ def write_mesh(path: Path | str, vertices: np.ndarray, faces: np.ndarray) -> Non
 
 def to_polydata(vertices: np.ndarray, faces: np.ndarray) -> Any:
     """(n, 3) vertices and (f, 3) faces as a vtkPolyData of its own memory."""
-    import vtk
     from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
-    points, cells, data = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkPolyData()
+    points, cells, data = vtkPoints(), vtkCellArray(), vtkPolyData()
     points.SetData(numpy_to_vtk(np.ascontiguousarray(vertices, dtype=np.float64), deep=True))
     connectivity = np.ascontiguousarray(faces, dtype=np.int64).reshape(-1)
     offsets = np.arange(0, len(connectivity) + 1, 3, dtype=np.int64)
@@ -140,8 +144,10 @@ def open_edges(faces: np.ndarray) -> int:
     return int((np.unique(edges, axis=0, return_counts=True)[1] != 2).sum())
 
 
-def _quiet(algorithm: Any) -> tuple[Any, list[str]]:
-    """The algorithm with its complaints gathered in a list instead of printed."""
+def _quiet(name: str) -> tuple[Any, list[str]]:
+    """VTK's algorithm of this name with its complaints gathered in a list instead of printed."""
+    module, kind = name.split(".")
+    algorithm = getattr(import_module(f"vtkmodules.{module}"), kind)()
     complaints: list[str] = []
 
     def gather(_caller: Any, _event: str, text: str = "") -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from ..geometry.refined import refined_case
 from ..overlay import GROUND, draw_panel, region
 from ..simulate.grading import GradingSettings, filled, grading_pictures, titled
-from ..simulate.nouns import Volume
+from ..simulate.imaging.projection import Projector
 from ..types import Case, Plan
 
 WIDTH_INCHES, DPI, QUALITY = 8.0, 190, 88
@@ -59,7 +59,7 @@ def grading(plans: Sequence[Plan], settings: GradingSettings = GRADING) -> dict[
     return {plan.fitted.level: _graded(plan, bones, settings) for plan in plans if plan.fitted.level in bones}
 
 
-def _graded(plan: Plan, bones: Mapping[str, Volume], settings: GradingSettings) -> str:
+def _graded(plan: Plan, bones: Mapping[str, Projector], settings: GradingSettings) -> str:
     assert plan.fitted.vertebra is not None
     level = plan.fitted.level
     others = [bone for other, bone in bones.items() if other != level]

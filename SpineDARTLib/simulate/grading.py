@@ -17,7 +17,7 @@ from ..io.plan import read_plan
 from ..types import Cannula, Plan, View
 from .draw import stream
 from .imaging.materials import excess_per_mm
-from .imaging.projection import project_patient
+from .imaging.projection import Projector
 from .nouns import Patient, Rod, Volume
 from .patient.bone import BoneQuality, fill_bone
 
@@ -56,17 +56,26 @@ class GradingSettings:
     seed: int = 4
 
 
+def drawable(bone: Volume) -> Projector:
+    """Bone made ready once for all pictures it shows in: its own and its neighbours'.
+
+    Args:
+        bone: of a vertebra, or of a whole CT (share of bone).
+    """
+    return Projector(Patient("grading", {}, (bone,)))
+
+
 def grading_pictures(
-    bone: Volume,
+    bone: Projector,
     cannulas: Sequence[Cannula],
     pose: np.ndarray,
-    neighbours: Sequence[Volume] = (),
+    neighbours: Sequence[Projector] = (),
     settings: GradingSettings | None = None,
 ) -> dict[str, np.ndarray]:
     """Draw one vertebra.
 
     Args:
-        bone: of it, or of a whole CT (share of bone); from a mesh by ``patient.bone.fill_bone``.
+        bone: of it (``drawable``, ``filled``).
         cannulas: shown as hollow steel.
         pose: (4, 4) rigid, the vertebra's frame (x right, y anterior, z superior, at its body's centre) to RAS mm.
         neighbours: bone that is shown dimmed.
@@ -81,11 +90,14 @@ def grading_pictures(
     pose = np.asarray(pose, dtype=np.float64)
     if pose.shape != (4, 4) or not np.allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-3):
         raise ValueError(f"got a pose of shape {pose.shape}; expected a rigid (4, 4)")
-    rods = tuple(_needle(cannula, settings) for cannula in cannulas)
-    around = tuple(Volume(volume.values * settings.neighbour, volume.voxel_to_world, "bone") for volume in neighbours)
-    shown = Patient("grading", {}, (bone, *around), rods)
-    attenuations = {name: _attenuation(shown, grading_view(name, pose, settings)) for name in PRIMARY_DEG}
-    return {name: _display(*found) for name, found in attenuations.items()}
+    needles = Projector(Patient("grading", {}, (), tuple(_needle(cannula, settings) for cannula in cannulas)))
+    pictures = {}
+    for name in PRIMARY_DEG:
+        view = grading_view(name, pose, settings)
+        shown = _path(bone, view, "bone") + settings.neighbour * sum(_path(one, view, "bone") for one in neighbours)
+        metal = _path(needles, view, "steel")
+        pictures[name] = _display(excess_per_mm("bone") * shown, excess_per_mm("steel") * metal)
+    return pictures
 
 
 def grading_view(name: str, pose: np.ndarray, settings: GradingSettings) -> View:
@@ -109,16 +121,15 @@ def _needle(cannula: Cannula, settings: GradingSettings) -> Rod:
     return Rod(points, np.full(len(points), radius), "steel", bore, f"{cannula.side} cannula")
 
 
-def _attenuation(patient: Patient, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """(height, width) excess over soft tissue of bone and of metal at 60 keV."""
-    materials = project_patient(patient, view).materials
-    blank = np.zeros(view.image.shape, dtype=np.float32)
-    bone, metal = (materials[name].numpy() if name in materials else blank for name in ("bone", "steel"))
-    return excess_per_mm("bone") * bone, excess_per_mm("steel") * metal
+def _path(shown: Projector, view: View, material: str) -> np.ndarray:
+    """(height, width) mm of a material that each ray passes through."""
+    found = shown.project(view).materials.get(material)
+    return np.zeros(view.image.shape, dtype=np.float32) if found is None else found.numpy()
 
 
 def _display(bone: np.ndarray, metal: np.ndarray) -> np.ndarray:
-    """Bone over three quarters of the grey values, metal over the rest: its wall shows, and the bone through it."""
+    """(height, width) uint8 of excess over soft tissue at 60 keV: bone over three quarters of the grey values, metal over
+    the rest: its wall shows, and the bone through it."""
     scale = max(float(np.percentile(bone[bone > 0], 99.7)) if (bone > 0).any() else 0.0, 1e-6)
     shown = 0.72 * np.clip(bone / scale, 0.0, 1.1) ** 0.65
     opaque = 1.0 - np.exp(-0.7 * metal)
@@ -165,10 +176,10 @@ def save_grading(plan_folder: Path | str, out: Path | str, settings: GradingSett
     return tuple(written)
 
 
-def filled(level: str, vertices: np.ndarray, faces: np.ndarray, settings: GradingSettings) -> Volume:
+def filled(level: str, vertices: np.ndarray, faces: np.ndarray, settings: GradingSettings) -> Projector:
     """Bone of an average person in a fitted surface; its texture hangs on the level alone."""
     generator = stream(settings.seed, level)
-    return fill_bone(vertices, faces, BoneQuality(roughness=0.1), generator, settings.spacing_mm)
+    return drawable(fill_bone(vertices, faces, BoneQuality(roughness=0.1), generator, settings.spacing_mm))
 
 
 def _gauges(plan: Plan) -> str:

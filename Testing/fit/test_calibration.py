@@ -170,7 +170,7 @@ def test_the_pipeline_fits_anew_and_keeps_the_better(seen, truth, models, monkey
         return moved
 
     monkeypatch.setattr(pipeline, "refine", found)
-    monkeypatch.setattr(pipeline, "load_models", lambda without: models)
+    monkeypatch.setattr(pipeline, "load_models", lambda without, levels: models)
     monkeypatch.setattr(pipeline, "plan_vertebra", lambda fitted, model, settings: Plan(fitted))
     stage = StageSettings("coarse", pixel_mm=2.5, steps=6, rank=0, keep=1, splats=300, rate=2.0)
     settings = replace(QUICK, fit=replace(FitSettings(), stages=(stage,)))

@@ -24,7 +24,7 @@ from SpineDARTLib.report import pictures
 from SpineDARTLib.report.pages import NOTICE, Report, report_html
 from SpineDARTLib.review.files import review_to_text
 from SpineDARTLib.review.record import Review
-from SpineDARTLib.simulate.grading import GradingSettings
+from SpineDARTLib.simulate.grading import GradingSettings, drawable
 from SpineDARTLib.simulate.nouns import Volume
 from SpineDARTLib.types import Cannula, Case, FittedVertebra, Option, Plan, Risk, Safety, Status
 from Testing.inspect.column import column, shadow_case
@@ -146,7 +146,7 @@ def test_grading_pictures_stand_side_by_side_for_every_vertebra_that_has_a_surfa
         seen.append((len(others), len(cannulas)))
         return {name: np.full((settings.size_px, settings.size_px), 200, dtype=np.uint8) for name in ("ap", "lat")}
 
-    bone = Volume(np.zeros((2, 2, 2), dtype=np.float32), np.eye(4), "bone")
+    bone = drawable(Volume(np.zeros((2, 2, 2), dtype=np.float32), np.eye(4), "bone"))
     monkeypatch.setattr(pictures, "filled", lambda level, vertices, faces, settings: bone)
     monkeypatch.setattr(pictures, "grading_pictures", drawn)
     graded = pictures.grading(saved.plans, SMALL)

@@ -11,7 +11,14 @@ from PIL import Image
 from SpineDARTLib.errors import InputError
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.io.plan import write_plan
-from SpineDARTLib.simulate.grading import GradingSettings, grading_pictures, grading_view, save_grading, titled
+from SpineDARTLib.simulate.grading import (
+    GradingSettings,
+    drawable,
+    grading_pictures,
+    grading_view,
+    save_grading,
+    titled,
+)
 from SpineDARTLib.simulate.patient.bone import BoneQuality, fill_bone
 from SpineDARTLib.types import Cannula, Case, FittedVertebra, Plan, Status, Vertebra
 from Testing.plan.tubes import rotation, tube_vertebra
@@ -50,8 +57,8 @@ def test_left_is_left_and_front_is_right():
 
 
 def test_cannulas_show_as_metal_where_they_are(bone):
-    without = grading_pictures(bone, (), POSE, settings=SETTINGS)
-    shown = grading_pictures(bone, [cannula("left")], POSE, settings=SETTINGS)
+    without = grading_pictures(drawable(bone), (), POSE, settings=SETTINGS)
+    shown = grading_pictures(drawable(bone), [cannula("left")], POSE, settings=SETTINGS)
     for name, picture in shown.items():
         assert picture.shape == (160, 160) and picture.dtype == np.uint8
         added = picture.astype(float) - without[name]
@@ -72,7 +79,7 @@ def test_cannulas_show_as_metal_where_they_are(bone):
 def test_neighbours_are_dimmed(bone):
     above = replace(bone, voxel_to_world=bone.voxel_to_world.copy())
     above.voxel_to_world[:3, 3] += POSE[:3, :3] @ [0.0, 0.0, 34.0]
-    picture = grading_pictures(bone, (), POSE, [above], SETTINGS)["lat"].astype(float)
+    picture = grading_pictures(drawable(bone), (), POSE, [drawable(above)], SETTINGS)["lat"].astype(float)
     own, other = picture[70:].max(), picture[:50].max()
     assert 0.3 * own < other < 0.9 * own
 
@@ -82,7 +89,8 @@ def test_a_bent_path_shows_as_one(bone):
     via = (entry + target) / 2 + POSE[:3, :3] @ [-6.0, 0.0, 0.0]
     bent = Cannula("left", entry, target, 3.0, "curved", via[None])
     pictures = [
-        grading_pictures(bone, [one], POSE, settings=SETTINGS)["ap"].astype(int) for one in (bent, cannula("left"))
+        grading_pictures(drawable(bone), [one], POSE, settings=SETTINGS)["ap"].astype(int)
+        for one in (bent, cannula("left"))
     ]
     u, v = np.round(project(via[None], grading_view("ap", POSE, SETTINGS))[0]).astype(int)
     assert pictures[0][v, u] > pictures[1][v, u] + 40
@@ -100,7 +108,7 @@ def test_sides_and_scale_are_written():
 
 def test_a_pose_that_is_not_rigid(bone):
     with pytest.raises(ValueError, match="rigid"):
-        grading_pictures(bone, (), 1.2 * POSE, settings=SETTINGS)
+        grading_pictures(drawable(bone), (), 1.2 * POSE, settings=SETTINGS)
 
 
 def test_a_plan_s_pictures(tmp_path):

@@ -40,17 +40,17 @@ def inside_mask(
         shape: (x, y, z) of the axis-aligned grid.
         spacing: mm.
     """
-    import vtk
     from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkImagingStencil import vtkImageStencilToImage, vtkPolyDataToImageStencil
 
     from ...io.mesh import to_polydata
 
-    stencil = vtk.vtkPolyDataToImageStencil()
+    stencil = vtkPolyDataToImageStencil()
     stencil.SetInputData(to_polydata(vertices, faces))
     stencil.SetOutputOrigin(*(float(value) for value in origin))
     stencil.SetOutputSpacing(float(spacing), float(spacing), float(spacing))
     stencil.SetOutputWholeExtent(0, int(shape[0]) - 1, 0, int(shape[1]) - 1, 0, int(shape[2]) - 1)
-    to_image = vtk.vtkImageStencilToImage()
+    to_image = vtkImageStencilToImage()
     to_image.SetInputConnection(stencil.GetOutputPort())
     to_image.SetOutsideValue(0)
     to_image.SetInsideValue(1)
