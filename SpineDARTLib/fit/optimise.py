@@ -118,7 +118,7 @@ class Run:
         steps: list[Step] = []
         for stage in self.settings.fit.stages:
             if steps:
-                parameters = steps[-1].parameters.rebased(steps[-1].scores.argsort(0)[: stage.keep])
+                parameters = steps[-1].parameters.rebased(self.ranked(steps[-1], stage)[: stage.keep])
             for step in self.steps(stage, parameters):
                 done += 1
                 steps = [step]
@@ -144,6 +144,17 @@ class Run:
             moves[:, self.wanted] = torch.cat([shift, turn, size], -1).transpose(0, 1)
             parameters = stepped(parameters, moves)
         return parameters
+
+    def ranked(self, step: Step, stage: StageSettings) -> Tensor:
+        """(starts, vertebrae) the starts from best to worst, as a stage takes them over; one that asks the learned
+        similarity for the first time has it judge them all."""
+        scores, share = step.scores, self.mixture.share(stage)
+        if self.learned is not None and step.estimate is None and share > 0:
+            look = self.look(stage)
+            with torch.no_grad():
+                estimate = self._estimate(look, self.drawn(look, step.parameters))
+            scores = scores + self.learned.cost(estimate, scores, share * self.settings.fit.learned_weight)
+        return scores.argsort(0)
 
     def look(self, stage: StageSettings) -> Look:
         """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""

@@ -128,8 +128,8 @@ def _path(shown: Projector, view: View, material: str) -> np.ndarray:
 
 
 def _display(bone: np.ndarray, metal: np.ndarray) -> np.ndarray:
-    """(height, width) uint8 of excess over soft tissue at 60 keV: bone over three quarters of the grey values, metal over
-    the rest: its wall shows, and the bone through it."""
+    """(height, width) uint8 of excess over soft tissue at 60 keV: bone over three quarters of the grey values, metal
+    over the rest: its wall shows, and the bone through it."""
     scale = max(float(np.percentile(bone[bone > 0], 99.7)) if (bone > 0).any() else 0.0, 1e-6)
     shown = 0.72 * np.clip(bone / scale, 0.0, 1.1) ** 0.65
     opaque = 1.0 - np.exp(-0.7 * metal)

@@ -14,6 +14,7 @@ from SpineDARTLib.fit.learned import LearnedTerm
 from SpineDARTLib.fit.optimise import Run, fit
 from SpineDARTLib.fit.pictures import crop_views
 from SpineDARTLib.fit.scene import Scene, parameters_of, vertebrae_of
+from SpineDARTLib.fit.search import spread
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.render import Detectors
 from SpineDARTLib.similarity.learned.architecture import TINY
@@ -111,6 +112,30 @@ def test_a_fit_is_also_started_where_the_network_aims(person):
     states = list(fit(views, {"L3": start}, models(), replace(settings, fit=replace(settings.fit, stages=(
         replace(settings.fit.stages[0], steps=1, splats=200),))), learned=learned))  # fmt: skip
     assert len(states) == 2
+
+
+class Preferring(Recording):
+    """A judge that likes the last start best."""
+
+    def compare(self, encoded, drawn):
+        said = super().compare(encoded, drawn)
+        return replace(said, log_mm=-torch.arange(drawn.shape[1]).expand_as(said.log_mm).float())
+
+
+def test_the_learned_similarity_chooses_among_the_starts_before_it_follows_them(person):
+    learned = replace(learned_of(Similarity(TINY), {}), network=Preferring())
+    views, start = [person.view(0), person.view(1)], {"L3": person.truths["L3"].vertebra}
+    orders = {}
+    for weight in (0.0, 100.0):
+        settings = Settings(similarity="hybrid", renderer="torch")
+        settings = replace(settings, fit=replace(settings.fit, learned_weight=weight))
+        run = Run(views, start, ("L3",), models(), settings, (), "cpu", None, learned)
+        coarse, shape = (replace(stage, splats=200) for stage in settings.fit.stages[:2])
+        (step,) = run.steps(replace(coarse, steps=1), spread(run.nominal, 4, settings))
+        assert step.estimate is None
+        orders[weight] = run.ranked(step, shape)[:, 0].tolist()
+        torch.testing.assert_close(run.ranked(step, coarse), step.scores.argsort(0))
+    assert orders[0.0] == step.scores[:, 0].argsort().tolist() != orders[100.0] == [3, 2, 1, 0]
 
 
 def seed_of(person, views) -> Seed:
