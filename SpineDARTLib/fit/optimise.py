@@ -12,7 +12,7 @@ from torch import Tensor
 from ..atlas.model import ShapeModel
 from ..config import Settings, StageSettings
 from ..similarity import Similarity, similarity_by_name
-from ..similarity.learned.nouns import AIM_UNITS, Estimate, Learned
+from ..similarity.learned.nouns import Estimate, Learned
 from ..types import Evidence, FitState, Seed, Vertebra, View
 from .cameras import Cameras
 from .column import ColumnPrior
@@ -22,16 +22,13 @@ from .learned import LearnedTerm, Sampling
 from .objective import LandmarkTerm, image_term, prior_terms
 from .outline import DecompositionTerm, SilhouetteTerm, detected_terms
 from .pictures import Pictures, crop_views
-from .scene import Parameters, Scene, joined, parameters_of, vertebrae_of
-from .search import factors_of, prior_of, spread, stepped
+from .scene import Parameters, Scene, parameters_of, vertebrae_of
+from .search import factors_of, prior_of, spread
 from .stepping import keep_numbers, optimiser_of, settled
 
 MARGIN_MM = 4.0
 """Soft margin around a vertebra's shadow within which its image term looks: wide enough to see the edge it should move
 to, too narrow to reach past a disc (lumbar discs are 8-12 mm high)."""
-
-AIMED_TIMES = 3
-"""A network sees a shift of several mm less surely than one of a few."""
 
 
 def fit(
@@ -111,10 +108,7 @@ class Run:
     def states(self) -> Iterator[FitState]:
         """Every stage in turn; then what the run knows of itself."""
         done, spread_mm, recent = 0, np.full(len(self.levels), np.nan), []
-        first = self.settings.fit.stages[0]
-        parameters = spread(self.nominal, first.keep, self.settings, self.factors)
-        if self.learned is not None:
-            parameters = joined(parameters, self.aimed(first))
+        parameters = spread(self.nominal, self.settings.fit.stages[0].keep, self.settings, self.factors)
         steps: list[Step] = []
         for stage in self.settings.fit.stages:
             if steps:
@@ -130,20 +124,6 @@ class Run:
         if steps:
             last = self.state("done", done, steps[-1])
             yield replace(last, evidence=self._evidence(steps[-1], spread_mm, recent))
-
-    def aimed(self, stage: StageSettings) -> Parameters:
-        """One more start: where the learned similarity says that the vertebrae lie, and says again from there."""
-        look, parameters = self.look(replace(stage, learned=1.0)), self.nominal
-        for _ in range(AIMED_TIMES):
-            with torch.no_grad():
-                estimate = self._estimate(look, self.drawn(look, parameters))
-            if estimate is None:
-                break
-            turn, shift, size = (estimate.aim * estimate.aim.new_tensor(AIM_UNITS)).split((3, 3, 1), dim=-1)
-            moves = shift.new_zeros(1, len(self.levels), 7)
-            moves[:, self.wanted] = torch.cat([shift, turn, size], -1).transpose(0, 1)
-            parameters = stepped(parameters, moves)
-        return parameters
 
     def ranked(self, step: Step, stage: StageSettings) -> Tensor:
         """(starts, vertebrae) the starts from best to worst, as a stage takes them over; one that asks the learned

@@ -78,12 +78,6 @@ def parameters_of(
     )
 
 
-def joined(*parts: Parameters) -> Parameters:
-    """The starts of all."""
-    names = ("base_rotation", "rotation", "translation_mm", "log_scale", "coefficients", "presence")
-    return Parameters(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
-
-
 def vertebrae_of(levels: Sequence[str], parameters: Parameters, start: int) -> tuple[Vertebra, ...]:
     """The vertebrae of one start."""
     with torch.no_grad():

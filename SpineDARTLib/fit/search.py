@@ -89,19 +89,14 @@ def spread(nominal: Parameters, count: int, settings: Settings, factors: Tensor 
     draws = torch.cat([torch.zeros_like(draws[:1]), torch.stack([draws, -draws], dim=1).flatten(0, 1)])[:count]
     near = (torch.arange(count, device=draws.device) <= count // 2)[:, None, None, None]
     moved = (torch.where(near, plain if factors is None else factors, plain) @ draws[..., None])[..., 0]
-    return stepped(nominal.rebased(torch.zeros_like(moved[..., 0], dtype=torch.long)), moved)
-
-
-def stepped(parameters: Parameters, moves: Float[Tensor, "starts vertebrae 7"]) -> Parameters:
-    """After moves: shift along the vertebra's own axes (mm), turn about them (rad), logarithm of the size."""
-    base = parameters.rotations()
+    base = nominal.base_rotation.expand(count, -1, -1, -1)
     return Parameters(
-        base,
-        (base @ moves[..., 3:6, None])[..., 0],
-        parameters.translation_mm + (base @ moves[..., :3, None])[..., 0],
-        parameters.log_scale + moves[..., 6],
-        parameters.coefficients,
-        parameters.presence,
+        base.clone(),
+        (base @ moved[..., 3:6, None])[..., 0],
+        nominal.translation_mm + (base @ moved[..., :3, None])[..., 0],
+        nominal.log_scale + moved[..., 6],
+        nominal.coefficients.repeat(count, 1, 1),
+        nominal.presence.repeat(count, 1),
     ).rebased()
 
 

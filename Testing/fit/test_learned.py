@@ -13,7 +13,7 @@ from SpineDARTLib.fit.judging import mixture_of
 from SpineDARTLib.fit.learned import LearnedTerm
 from SpineDARTLib.fit.optimise import Run, fit
 from SpineDARTLib.fit.pictures import crop_views
-from SpineDARTLib.fit.scene import Scene, parameters_of, vertebrae_of
+from SpineDARTLib.fit.scene import Scene, parameters_of
 from SpineDARTLib.fit.search import spread
 from SpineDARTLib.geometry.camera import project
 from SpineDARTLib.render import Detectors
@@ -21,7 +21,6 @@ from SpineDARTLib.similarity.learned.architecture import TINY
 from SpineDARTLib.similarity.learned.network import Similarity
 from SpineDARTLib.similarity.learned.nouns import Encoded, Estimate
 from SpineDARTLib.similarity.learned.weights import learned_of
-from SpineDARTLib.train.similarity.states import Delta, between, moved
 from SpineDARTLib.types import Crop, Seed
 from Testing.train.people import LEVELS, make_person, models
 
@@ -42,8 +41,7 @@ class Recording:
     def compare(self, encoded, drawn):
         self.drawn = drawn
         said = drawn.flatten(2).mean(-1)
-        nowhere = said[..., None].expand(*said.shape, 7)
-        return Estimate(said, said, 0.0 * nowhere, nowhere)
+        return Estimate(said, said)
 
 
 def test_what_is_judged_is_what_a_region_would_show(person):
@@ -85,33 +83,6 @@ def test_a_fit_says_how_far_off_it_is_expected(person, name):
     assert states[2].losses["learned"] != 0.0
     assert (states[2].losses["image"] == 0.0) == (name == "learned")
     assert np.isfinite(states[-1].evidence["L3"].learned_log_mm)
-
-
-class Aiming(Recording):
-    """A judge that says one way to the truth, and then that it is reached."""
-
-    def __init__(self, aim: np.ndarray) -> None:
-        self.aim = torch.from_numpy(aim.astype(np.float32))
-
-    def compare(self, encoded, drawn):
-        said = super().compare(encoded, drawn)
-        aim, self.aim = self.aim.expand(*said.log_mm.shape, 7), 0.0 * self.aim
-        return replace(said, aim=aim)
-
-
-def test_a_fit_is_also_started_where_the_network_aims(person):
-    truth = person.truths["L3"].vertebra
-    off = Delta(np.array([0.1, -0.05, 0.2]), np.array([3.0, -2.0, 4.0]), 0.05, np.zeros(len(truth.coefficients)))
-    start = moved(truth, off)
-    learned = replace(learned_of(Similarity(TINY), {}), network=Aiming(between(start, truth).in_aim_units()))
-    views, settings = [person.view(0), person.view(1)], Settings(similarity="hybrid", renderer="torch")
-    run = Run(views, {"L3": start}, ("L3",), models(), settings, (), "cpu", None, learned)
-    (found,) = vertebrae_of(("L3",), run.aimed(settings.fit.stages[0]), 0)
-    np.testing.assert_allclose(found.pose, truth.pose, atol=1e-3)
-    assert found.scale == pytest.approx(truth.scale, rel=1e-4)
-    states = list(fit(views, {"L3": start}, models(), replace(settings, fit=replace(settings.fit, stages=(
-        replace(settings.fit.stages[0], steps=1, splats=200),))), learned=learned))  # fmt: skip
-    assert len(states) == 2
 
 
 class Preferring(Recording):

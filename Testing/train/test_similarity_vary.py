@@ -12,9 +12,8 @@ from SpineDARTLib.similarity.learned.regions import cut_region, token_rays
 from SpineDARTLib.train.similarity.examples import choose_pictures, collate
 from SpineDARTLib.train.similarity.gather import people_of
 from SpineDARTLib.train.similarity.settings import tiny
-from SpineDARTLib.train.similarity.states import Delta, between, moved
 from SpineDARTLib.train.similarity.training import Training
-from SpineDARTLib.train.similarity.vary import MIRRORED_AIM, mirrored, vary
+from SpineDARTLib.train.similarity.vary import mirrored, vary
 from Testing.train.people import make_people, models
 
 FLIP = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -42,21 +41,6 @@ def test_a_mirrored_patient_is_one_in_front_of_mirrored_machines(training):
     np.testing.assert_array_equal(turned.rays[1, 0], rays[0])
     np.testing.assert_array_equal(turned.drawn[0], example.drawn[..., ::-1])
     np.testing.assert_array_equal(turned.images[0], example.images[..., ::-1])
-
-
-def test_the_way_to_the_truth_is_mirrored_with_the_patient(training):
-    person = training.people.train[0]
-    truth = next(iter(person.truths.values())).vertebra
-    state = moved(truth, Delta(np.array([0.1, -0.2, 0.05]), np.array([2.0, 3.0, -1.0]), 0.04, np.zeros(1)))
-    there, aim = (
-        (replace(one, pose=FLIP @ one.pose @ FLIP) for one in (state, truth)),
-        between(state, truth).in_aim_units(),
-    )
-    np.testing.assert_allclose(between(*there).in_aim_units(), aim * MIRRORED_AIM, atol=1e-9)
-    batch = training.batch(0, 0)
-    np.testing.assert_allclose(
-        mirrored(batch, torch.ones(len(batch.aims), dtype=torch.bool)).aims, batch.aims * torch.tensor(MIRRORED_AIM)
-    )
 
 
 def test_variation_leaves_what_is_known(training):

@@ -72,10 +72,9 @@ def test_hard_negatives_are_far_off_and_look_alike(person, maker):
 
 def test_losses_ask_for_sign_and_size():
     distances = torch.tensor([[4.0, 2.0, 5.0], [1.0, 0.5, 1.2]])
-    aims = torch.randn(2, 3, 7)
-    right = Estimate(true_log_mm(distances), torch.full((2, 3), -2.0), aims, torch.full((2, 3, 7), -1.0))
-    wrong = Estimate(true_log_mm(distances).flip(1), torch.full((2, 3), -2.0), -aims, torch.full((2, 3, 7), -1.0))
-    found, bad = losses(right, distances, aims), losses(wrong, distances, aims)
+    right = Estimate(true_log_mm(distances), torch.full((2, 3), -2.0))
+    wrong = Estimate(true_log_mm(distances).flip(1), torch.full((2, 3), -2.0))
+    found, bad = losses(right, distances), losses(wrong, distances)
     assert found["difference"] == 0.0
     assert all(found[name] < bad[name] for name in found)
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...types import LEVELS
 from ..filters import blur, halve
 from .architecture import Architecture
-from .nouns import AIM_UNITS, Encoded, Estimate
+from .nouns import Encoded, Estimate
 from .shifts import Shifts
 
 DEPTH_SCALE = 4.0
@@ -85,7 +85,7 @@ class Similarity(nn.Module):
         self.real_blocks = nn.ModuleList(_blocks(architecture, architecture.real_depth))
         self.blocks = nn.ModuleList(_blocks(architecture, architecture.depth))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, 2 + 2 * len(AIM_UNITS))
+        self.head = nn.Linear(width, 2)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.constant_(self.head.bias, 0.0)
 
@@ -149,9 +149,9 @@ class Similarity(nn.Module):
             sequence = _attend(block, sequence, present, tokens.shape[2])
         with _in_full(drawn.device):
             said = self.head(self.norm(sequence[:, 0].float()))
-        distance, aim, aim_spread = said.view(vertebrae, states, -1).split((2, *(len(AIM_UNITS),) * 2), dim=-1)
-        mean, spread = distance.unbind(-1)
-        return Estimate(START_LOG_MM + mean, _bounded(spread), aim, _bounded(aim_spread))
+        mean, spread = said.view(vertebrae, states, 2).unbind(-1)
+        low, high = LOG_SIGMA
+        return Estimate(START_LOG_MM + mean, low + (high - low) * torch.sigmoid(spread))
 
     def forward(self, images: Tensor, valid: Tensor, rays: Tensor, levels: Tensor, present: Tensor, drawn: Tensor):
         """Both at once; what a training calls."""
@@ -164,12 +164,6 @@ class Similarity(nn.Module):
     @property
     def _width(self) -> int:
         return self.architecture.width
-
-
-def _bounded(spread: Tensor) -> Tensor:
-    """A logarithm of a deviation between the least and the most."""
-    low, high = LOG_SIGMA
-    return low + (high - low) * torch.sigmoid(spread)
 
 
 def _in_full(device: torch.device) -> torch.autocast:

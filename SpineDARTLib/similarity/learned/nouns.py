@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -34,26 +33,17 @@ class Encoded:
     present: Bool[Tensor, "vertebrae views"]
 
 
-AIM_UNITS = (*(math.radians(9.0),) * 3, 5.0, 6.0, 7.0, 0.08)
-"""What an aim is measured in: turn about the vertebra's own axes (rad), shift along them (mm), logarithm of the size;
-a start's usual errors."""
-
-
 @dataclass(frozen=True)
 class Estimate:
-    """How far a fit is from the truth, a log-normal distribution, and where the truth lies.
+    """How far a fit is from the truth: a log-normal distribution.
 
     Attributes:
         log_mm: (vertebrae, states) mean of the logarithm of the mean surface distance in mm.
         log_sigma: (vertebrae, states) logarithm of the logarithm's standard deviation.
-        aim: (vertebrae, states, 7) turn, shift and size from the state to the truth, in ``AIM_UNITS``.
-        aim_log_sigma: (vertebrae, states, 7) logarithm of its standard deviation.
     """
 
     log_mm: Float[Tensor, "vertebrae states"]
     log_sigma: Float[Tensor, "vertebrae states"]
-    aim: Float[Tensor, "vertebrae states 7"]
-    aim_log_sigma: Float[Tensor, "vertebrae states 7"]
 
 
 @runtime_checkable

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...atlas.model import ShapeModel
 from ...config import RenderSettings
-from ...fit.scene import Parameters, Scene, joined, parameters_of
+from ...fit.scene import Parameters, Scene, parameters_of
 from ...render import Detectors
 from ...types import Vertebra
 
@@ -41,7 +42,9 @@ class Drawer:
     def starts(self, states: Sequence[Vertebra]) -> Parameters:
         """States of one level as so many starts of a scene of one vertebra."""
         rank = self.models[states[0].level].rank
-        return joined(*(parameters_of([state], rank, device=self._device) for state in states))
+        rows = [parameters_of([state], rank, device=self._device) for state in states]
+        names = ("base_rotation", "rotation", "translation_mm", "log_scale", "coefficients", "presence")
+        return Parameters(*(torch.cat([getattr(row, name) for row in rows]) for name in names))
 
     def draw(self, states: Sequence[Vertebra], detectors: Detectors) -> Float[Tensor, "states views height width"]:
         """Optical depth of each state (all of one level) on its own."""

@@ -77,7 +77,7 @@ class Example:
     Attributes:
         images, valid: (views, height, width) real regions. rays: (views, tokens, 9). level: of the model drawn.
         drawn: (states, views, 2, height, width) optical depth, own and the others'.
-        distances_mm: (states,) true mean surface distance. aims: (states, 7) the way to the truth (``AIM_UNITS``).
+        distances_mm: (states,) true mean surface distance.
         hard: index in ``HARD`` plus one, or 0. harvested: whether from a real fit.
     """
 
@@ -87,7 +87,6 @@ class Example:
     level: int
     drawn: np.ndarray
     distances_mm: np.ndarray
-    aims: np.ndarray
     hard: int = 0
     harvested: bool = False
 
@@ -103,7 +102,6 @@ class Batch:
     present: Bool[Tensor, "vertebrae views"]
     drawn: Float[Tensor, "vertebrae states views 2 height width"]
     distances_mm: Float[Tensor, "vertebrae states"]
-    aims: Float[Tensor, "vertebrae states 7"]
     hard: Int[Tensor, " vertebrae"]
     harvested: Bool[Tensor, " vertebrae"]
 
@@ -129,7 +127,6 @@ def collate(examples: Sequence[Example], device: str = "cpu") -> Batch:
         joined(present),
         joined([padded(one.drawn, 1) for one in examples]),
         joined([one.distances_mm for one in examples]),
-        joined([one.aims for one in examples]),
         torch.tensor([one.hard for one in examples], device=device),
         torch.tensor([one.harvested for one in examples], device=device),
     )
@@ -204,7 +201,6 @@ class Maker:
         regions = self.regions(setup)
         if regions is None:
             return None
-        aims = [between(one, goal(one, truth.vertebra)).in_aim_units() for one in states]
         distances = [truth.surface.distance_mm(*self.drawer.surface(one)) for one in states]
         return Example(
             np.stack([region.view.image for region in regions]),
@@ -213,7 +209,6 @@ class Maker:
             LEVELS.index(state.level),
             self.render(regions, states, setup.others),
             np.array(distances, dtype=np.float32),
-            np.array(aims, dtype=np.float32),
             setup.hard,
         )
 

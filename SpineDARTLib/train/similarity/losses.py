@@ -46,22 +46,10 @@ def difference_losses(estimate: Estimate, distances_mm: Tensor) -> tuple[Tensor,
     return size, sign.sum() / weight.sum().clamp_min(1e-6)
 
 
-def aim_loss(estimate: Estimate, aims: Tensor) -> Tensor:
-    """Mean negative logarithm of the normal density of the way to the truth (less a constant); from three deviations on
-    it grows in a line only: a state that is one level off must not outweigh all others."""
-    off = (aims - estimate.aim) * torch.exp(-estimate.aim_log_sigma)
-    return huber_loss(off, torch.zeros_like(off), delta=3.0) + estimate.aim_log_sigma.mean()
-
-
-def losses(estimate: Estimate, distances_mm: Tensor, aims: Tensor) -> dict[str, Tensor]:
+def losses(estimate: Estimate, distances_mm: Tensor) -> dict[str, Tensor]:
     """All of them, unweighted."""
     size, sign = difference_losses(estimate, distances_mm)
-    return {
-        "likelihood": likelihood_loss(estimate, distances_mm),
-        "difference": size,
-        "sign": sign,
-        "aim": aim_loss(estimate, aims),
-    }
+    return {"likelihood": likelihood_loss(estimate, distances_mm), "difference": size, "sign": sign}
 
 
 def weighted(parts: dict[str, Tensor], weights: LossWeights) -> Tensor:

@@ -13,8 +13,6 @@ ON_STATES = {
     "error": ("error of log mm, root mean square", "{:.2f}"),
     "rank": ("rank correlation of said and true mm", "{:.2f}"),
     "sign": ("of two states the nearer told, share", "{:.2f}"),
-    "aimed": ("cosine of the said and the true way to the truth, median", "{:.2f}"),
-    "left": ("what is left of that way after the said one, median share", "{:.2f}"),
     "inside_1": ("within the said deviation (0.68)", "{:.2f}"),
     "inside_2": ("within two of them (0.95)", "{:.2f}"),
     "taken_for_good": ("worse than 3 mm, said better than 1.5 mm, share", "{:.3f}"),

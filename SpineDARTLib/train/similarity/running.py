@@ -28,10 +28,10 @@ LIMITS = (
     "Trained on simulated X-rays alone; says the distance of states like those it saw (cameras as given, a vertebra "
     "within about 20 mm). Not for clinical use."
 )
-ON_STATES = {"error": "error, log mm", "rank": "rank corr.", "sign": "sign told", "aimed": "aim, cosine",
-             "inside_1": "inside 1 SD", "inside_2": "inside 2 SD"}  # fmt: skip
+ON_STATES = {"error": "error, log mm", "rank": "rank corr.", "sign": "sign told", "inside_1": "inside 1 SD",
+             "inside_2": "inside 2 SD"}  # fmt: skip
 PANELS = (
-    Panel("Loss, by part", {("losses", name): name for name in ("likelihood", "difference", "sign", "aim")}),
+    Panel("Loss, by part", {("losses", name): name for name in ("likelihood", "difference", "sign")}),
     Panel("Drawn states, people held back", figures_of("validation", ON_STATES)),
     Panel("States that fits visit, people held back", figures_of("visited", ON_STATES)),
     Panel("Where the gradient leads", {("gradient", name): name for name in ("cosine", "downhill", "slope")}),

@@ -43,13 +43,11 @@ class LossWeights:
         likelihood: of the distance, a log-normal distribution's.
         difference: of the difference between two states, Huber, log mm.
         sign: of saying that the wrong one of two states is nearer (logistic).
-        aim: of the way to the truth: turn, shift and size, a normal distribution's.
     """
 
     likelihood: float = 1.0
     difference: float = 2.0
     sign: float = 0.5
-    aim: float = 1.0
 
 
 @dataclass(frozen=True)

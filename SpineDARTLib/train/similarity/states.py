@@ -10,7 +10,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ...atlas.model import ShapeModel
-from ...similarity.learned.nouns import AIM_UNITS
 from ...types import LEVELS, Vertebra
 from .settings import Perturbation
 
@@ -37,10 +36,6 @@ class Delta:
     translation_mm: np.ndarray
     log_scale: float
     coefficients: np.ndarray
-
-    def in_aim_units(self) -> np.ndarray:
-        """(7,) turn, shift and size in ``AIM_UNITS``."""
-        return np.concatenate([self.rotation, self.translation_mm, [self.log_scale]]) / AIM_UNITS
 
     def times(self, share: float) -> Delta:
         """So much of it."""

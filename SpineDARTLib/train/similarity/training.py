@@ -83,7 +83,7 @@ class Training(Loop[Similarity, Batch]):
         batch = vary(on_device(fetched, self.settings.device), seed)
         with self.precision():
             estimate = self.network(batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn)
-        return losses(estimate, batch.distances_mm, batch.aims)
+        return losses(estimate, batch.distances_mm)
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
         return weighted(dict(losses), self.settings.weights)

@@ -28,11 +28,9 @@ def validate(network: Similarity, examples: Sequence[Example], device: str, at_o
         examples; likelihood, difference, the losses; error, root mean square of log mm; rank, Spearman's correlation of
         predicted and true mm; sign, share of the differences whose sign is told; inside_1, inside_2, shares within one
         and two of the said deviations (0.68 and 0.95 if they are right); taken_for_good, share of the states worse than
-        3 mm that are said to be better than 1.5 mm; hard_mm_<kind>, predicted less true log mm of the hard negatives;
-        aimed, median cosine of the said and the true way to the truth (turn, shift, size, in ``AIM_UNITS``); left,
-        median of the share of that way that is left after the said one.
+        3 mm that are said to be better than 1.5 mm; hard_mm_<kind>, predicted less true log mm of the hard negatives.
     """
-    parts, logs, true, sigmas, signs, hard, ways = [], [], [], [], [], [], []
+    parts, logs, true, sigmas, signs, hard = [], [], [], [], [], []
     for start in range(0, len(examples), at_once):
         batch = on_device(collate(list(examples[start : start + at_once])), device)
         found = network(batch.images, batch.valid, batch.rays, batch.levels, batch.present, batch.drawn)
@@ -46,23 +44,12 @@ def validate(network: Similarity, examples: Sequence[Example], device: str, at_o
         true.append(wanted.flatten().cpu().numpy())
         first = torch.stack([batch.hard.float(), (found.log_mm - wanted)[:, 0]], 1)
         hard.append(first.cpu().numpy())
-        ways.append(torch.stack([found.aim, batch.aims], -1).flatten(0, 1).cpu().numpy())
     if not examples:
         return {"examples": 0.0}
     means = np.mean(parts, axis=0)
     said, wanted = np.concatenate(logs), np.concatenate(true)
     figures = {"examples": float(len(examples)), "likelihood": float(means[0]), "difference": float(means[1])}
-    figures |= _aimed(np.concatenate(ways))
     return figures | _figures(said, wanted, np.concatenate(sigmas), np.concatenate(signs), np.concatenate(hard))
-
-
-def _aimed(ways: np.ndarray) -> dict[str, float]:
-    """Of (states, 7, 2) said and true ways."""
-    said, true = ways[..., 0], ways[..., 1]
-    length = np.maximum(np.linalg.norm(true, axis=1), 1e-6)
-    cosine = (said * true).sum(1) / length / np.maximum(np.linalg.norm(said, axis=1), 1e-6)
-    left = np.linalg.norm(true - said, axis=1) / length
-    return {"aimed": float(np.median(cosine)), "left": float(np.median(left))}
 
 
 def _figures(

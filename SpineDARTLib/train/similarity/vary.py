@@ -20,9 +20,6 @@ MIRRORED_SHARE = 0.5
 MIRRORED_RAY = (-1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0)
 """Across the start's x: directions and points lose their x's sign, moments (a cross product) keep only x's."""
 
-MIRRORED_AIM = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
-"""Turns keep their part about x alone, shifts lose its sign, sizes stay."""
-
 
 def vary(batch: Batch, seed: int) -> Batch:
     """A varied batch; the same seed gives the same one."""
@@ -50,7 +47,6 @@ def mirrored(batch: Batch, turned: Tensor) -> Batch:
         valid=chosen(batch.valid, batch.valid.flip(-1)),
         drawn=chosen(batch.drawn, batch.drawn.flip(-1)),
         rays=chosen(batch.rays, _mirrored_rays(batch.rays)),
-        aims=chosen(batch.aims, batch.aims * batch.aims.new_tensor(MIRRORED_AIM)),
     )
 
 
