@@ -11,6 +11,10 @@ from ..config import Settings, SimilarityName, StageSettings
 from ..similarity.learned.nouns import Estimate
 from .scene import Parameters
 
+ALONE = 3.0
+"""Share of the learned similarity where no picture's measure pulls beside it: with a hybrid fit's weight alone the priors
+would win."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -75,7 +79,7 @@ class Mixture:
 def mixture_of(settings: Settings) -> Mixture:
     """Of ``settings.similarity``."""
     if settings.similarity == "learned":
-        return Mixture("gradient-ncc", 0.0, 1.0, everywhere=True)
+        return Mixture("gradient-ncc", 0.0, ALONE, everywhere=True)
     if settings.similarity == "hybrid":
         return Mixture("gradient-ncc", 1.0, 1.0)
     return Mixture(settings.similarity)
