@@ -122,9 +122,9 @@ class FitSettings:
     """Of log(mean surface distance in mm): constant, then ``fit.confidence.features``
     (``Testing/benchmarks/calibrate_confidence.py``)."""
 
-    confidence_learned: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-    """The same where a learned similarity has spoken: constant, what it says (log mm), then the features. As it says,
-    until it is calibrated (the same script, on results of "hybrid" or "learned")."""
+    confidence_learned: tuple[float, ...] = (-0.276, 0.374, -0.493, 1.763, 0.086, 0.106)
+    """The same where a learned similarity has spoken: constant, what it says (log mm), then the features (the same
+    script, on results of "hybrid")."""
 
 
 @dataclass(frozen=True)

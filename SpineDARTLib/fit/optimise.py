@@ -130,11 +130,15 @@ class Run:
         similarity for the first time has it judge them all."""
         scores, share = step.scores, self.mixture.share(stage)
         if self.learned is not None and step.estimate is None and share > 0:
-            look = self.look(stage)
-            with torch.no_grad():
-                estimate = self._estimate(look, self.drawn(look, step.parameters))
+            estimate = self.judged(stage, step.parameters)
             scores = scores + self.learned.cost(estimate, scores, share * self.settings.fit.learned_weight)
         return scores.argsort(0)
+
+    def judged(self, stage: StageSettings, parameters: Parameters) -> Estimate | None:
+        """What the learned similarity says of states in a stage's pictures; None where there is none."""
+        look = self.look(replace(stage, learned=1.0))
+        with torch.no_grad():
+            return self._estimate(look, self.drawn(look, parameters))
 
     def look(self, stage: StageSettings) -> Look:
         """The X-rays as a stage looks at them; from now on the vertebrae have the stage's splats."""
@@ -224,6 +228,10 @@ class Run:
         best = step.scores.argmin(0)
         with torch.no_grad():
             overlap = self.seen.silhouettes.overlap(self.drawn(self.seen, step.parameters))
+        estimate = step.estimate
+        if estimate is None and self.learned is not None:
+            last = self.judged(self.seen.stage, step.parameters)
+            estimate = None if last is None else (last.log_mm, last.log_sigma)
         evidence = {}
         for place, column in enumerate(self.wanted):
             level = self.levels[column]
@@ -232,7 +240,7 @@ class Run:
                 one[place].place(model.instance(level, one[place].coefficients)) for one in (recent[0], recent[-1])
             )
             seen = step.likeness[best[column], column]
-            said = () if step.estimate is None else (float(part[place, best[column]]) for part in step.estimate)
+            said = () if estimate is None else (float(part[place, best[column]]) for part in estimate)
             evidence[level] = Evidence(
                 {view.name: float(value) for view, value in zip(self.views, seen, strict=True)},
                 float(spread_mm[column]),

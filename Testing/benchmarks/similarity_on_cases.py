@@ -25,7 +25,7 @@ from SpineDARTLib.benchmark.inputs import find_cases
 from SpineDARTLib.benchmark.methods import methods_of
 from SpineDARTLib.benchmark.running import run_all
 from SpineDARTLib.benchmark.work import Workplace
-from SpineDARTLib.config import BenchmarkSettings, Settings
+from SpineDARTLib.config import BenchmarkSettings, DetectorSettings, Settings
 from SpineDARTLib.evaluate.compare import as_text, summarise
 from SpineDARTLib.io.plan import plain
 
@@ -126,7 +126,9 @@ def main() -> None:
     parser.add_argument("--genant", type=Path)
     arguments = parser.parse_args()
     cases, options = find_cases(arguments.cases), BenchmarkSettings()
-    methods = methods_of(arguments.methods, METHODS, Settings(), options, None)
+    # Without a detector, as ``spinedart benchmark``: what that left in the same folder is not done again.
+    settings = Settings(detector=DetectorSettings(use="off"))
+    methods = methods_of(arguments.methods, METHODS, settings, options, None)
     results = []
     for result in run_all(cases, methods, arguments.out, options, Workplace(arguments.workers)):
         results.append(result)
