@@ -12,7 +12,7 @@ from ..similarity.learned.nouns import Estimate
 from .scene import Parameters
 
 ALONE = 3.0
-"""Share of the learned similarity where no picture's measure pulls beside it: with a hybrid fit's weight alone the priors
+"""Share of the learned similarity where no picture's measure pulls beside it: with a hybrid fit's weight the priors
 would win."""
 
 
