@@ -35,7 +35,7 @@ ANALYTIC = "gradient-ncc"
 
 
 def setups_of(training: Path, data: Path, most: int) -> list[Setup]:
-    """States along the courses of people held back, evenly over all courses."""
+    """States along the courses of people held back, drawn from all: early ones and late ones."""
     usual = SimilarityTraining(training, (data,))
     people = People((data,), training / "packs", usual.held_back, usual.held_back_every)
     people.grow()
@@ -46,7 +46,8 @@ def setups_of(training: Path, data: Path, most: int) -> list[Setup]:
         for step in range(len(course.target)) if owner is not None else ():
             others = tuple(states[step] for states in course.others.values())
             found.append(Setup(owner, course.pictures, course.level, course.start, course.target[step], others))
-    return found[:: max(len(found) // most, 1)]
+    chosen = np.random.default_rng(0).permutation(len(found))[:most]
+    return [found[place] for place in sorted(chosen)]
 
 
 def table(measured: Mapping[str, Sequence[Descent]]) -> str:

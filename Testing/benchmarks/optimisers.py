@@ -3,7 +3,7 @@
     python -m Testing.benchmarks.optimisers CASES --out DIR [--seconds 10] [--stage coarse|shape|fine] [--most N]
 
 Each gets so many seconds of one stage of the fit, from the starts that clicks give (CMA-ES: pose and size alone, as in
-the first stage; a vertebra's own population, all vertebrae at once). Kept: mean score and
+the first stage; a vertebra's own population, all vertebrae at once; Adam once from there and once from eight). Kept: mean score and
 mean ASSD against seconds, one file a case and method.
 """
 
@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,11 @@ from SpineDARTLib.io.truth import Truth, read_subject, read_truth
 from SpineDARTLib.pipeline import load_models
 from SpineDARTLib.similarity import GradientNCC
 from SpineDARTLib.similarity.filters import blur, gradient, halve
+from Testing.benchmarks.cma_es import Cloud, adapt
 
 SHOWN = 8  # moments at which surfaces are measured
+SPREAD = 5.0
+"""Of several starts, in Adam's steps (0.6 mm, 0.8 degrees): about that of the fit's own."""
 
 
 class Problem:
@@ -94,17 +97,23 @@ def measured(run: Run, parameters: Parameters, truth: Truth) -> float:
     return float(np.mean(found))
 
 
-def adam(problem: Problem, seconds: float) -> Iterator[Tensor]:
-    """As in the fit; the step size falls to a tenth over the time that there is."""
-    table = torch.zeros(1, *problem.shape, requires_grad=True)
+def adam(problem: Problem, seconds: float, starts: int = 1) -> Iterator[Tensor]:
+    """As in the fit; the step size falls to a tenth over the time that there is. Of several starts, spread as those of
+    CMA-ES, each vertebra's best."""
+    table = torch.zeros(starts, *problem.shape)
+    draws = torch.randn((starts // 2, problem.shape[0], 7), generator=torch.Generator().manual_seed(0))
+    table[1:, :, :7] = SPREAD * torch.stack([draws, -draws], dim=1).flatten(0, 1)[: starts - 1]
+    table.requires_grad_(True)
+    columns = torch.arange(problem.shape[0])
     optimiser = torch.optim.Adam([table], lr=1.0, betas=(0.8, 0.95))
     began = time.monotonic()
     while True:
         share = min((time.monotonic() - began) / seconds, 1.0)
         optimiser.param_groups[0]["lr"] = problem.stage.rate * (0.1 + 0.45 * (1 + np.cos(np.pi * share)))
         optimiser.zero_grad()
-        problem.scores(table).sum().backward()
-        yield table.detach()[0].clone()
+        scores = problem.scores(table)
+        scores.sum().backward()
+        yield table.detach()[scores.argmin(0), columns].clone()
         optimiser.step()
 
 
@@ -173,17 +182,6 @@ def gauss_newton(problem: Problem, seconds: float) -> Iterator[Tensor]:
                 break
 
 
-@dataclass
-class Cloud:
-    """One vertebra's distribution (Hansen's tutorial, arXiv 1604.00772, with its default constants)."""
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    sigma: float
-    path: np.ndarray
-    sigma_path: np.ndarray
-
-
 def cma_es(problem: Problem, seconds: float, population: int = 12) -> Iterator[Tensor]:
     """Each vertebra's pose and size by its own CMA-ES, all at once; shape stays."""
     vertebrae, numbers = problem.shape
@@ -191,8 +189,7 @@ def cma_es(problem: Problem, seconds: float, population: int = 12) -> Iterator[T
     weights = np.log(population / 2 + 0.5) - np.log(np.arange(1, population // 2 + 1))
     weights /= weights.sum()
     mass = 1.0 / (weights**2).sum()
-    # In Adam's steps (0.6 mm, 0.8 degrees): about the spread of the fit's own starts.
-    clouds = [Cloud(np.zeros(n), np.eye(n), 5.0, np.zeros(n), np.zeros(n)) for _ in range(vertebrae)]
+    clouds = [Cloud(np.zeros(n), np.eye(n), SPREAD, np.zeros(n), np.zeros(n)) for _ in range(vertebrae)]
     while True:
         drawn = np.stack([generator.multivariate_normal(np.zeros(n), one.covariance, population) for one in clouds], 1)
         tables = np.zeros((population, vertebrae, numbers))
@@ -207,29 +204,9 @@ def cma_es(problem: Problem, seconds: float, population: int = 12) -> Iterator[T
         yield middle
 
 
-def adapt(cloud: Cloud, steps: np.ndarray, weights: np.ndarray, mass: float) -> None:
-    """Move and reshape a distribution after the best of a generation."""
-    n = len(cloud.mean)
-    c_sigma = (mass + 2) / (n + mass + 5)
-    damp = 1 + 2 * max(0.0, np.sqrt((mass - 1) / (n + 1)) - 1) + c_sigma
-    c_path = (4 + mass / n) / (n + 4 + 2 * mass / n)
-    c_one = 2 / ((n + 1.3) ** 2 + mass)
-    c_mu = min(1 - c_one, 2 * (mass - 2 + 1 / mass) / ((n + 2) ** 2 + mass))
-    step = weights @ steps
-    values, vectors = np.linalg.eigh(cloud.covariance)
-    white = vectors @ ((vectors.T @ step) / np.sqrt(np.maximum(values, 1e-12)))
-    cloud.mean = cloud.mean + cloud.sigma * step
-    cloud.sigma_path = (1 - c_sigma) * cloud.sigma_path + np.sqrt(c_sigma * (2 - c_sigma) * mass) * white
-    cloud.path = (1 - c_path) * cloud.path + np.sqrt(c_path * (2 - c_path) * mass) * step
-    spread = np.einsum("k,ki,kj->ij", weights, steps, steps)
-    kept = (1 - c_one - c_mu) * cloud.covariance
-    cloud.covariance = kept + c_one * np.outer(cloud.path, cloud.path) + c_mu * spread
-    expected = np.sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n**2))
-    cloud.sigma *= float(np.exp((c_sigma / damp) * (np.linalg.norm(cloud.sigma_path) / expected - 1)))
-
-
 METHODS: Mapping[str, Callable[[Problem, float], Iterator[Tensor]]] = {
     "adam": adam,
+    "adam, 8 starts": partial(adam, starts=8),
     "l-bfgs": lbfgs,
     "gauss-newton": gauss_newton,
     "cma-es": cma_es,
