@@ -2,9 +2,9 @@
 
     python -m Testing.benchmarks.optimisers CASES --out DIR [--seconds 10] [--stage coarse|shape|fine] [--most N]
 
-Each gets so many seconds of one stage of the fit, from the starts that clicks give (CMA-ES: pose and size alone, as in
-the first stage; a vertebra's own population, all vertebrae at once; Adam once from there and once from eight). Kept: mean score and
-mean ASSD against seconds, one file a case and method.
+Each gets so many seconds of one stage of the fit, from the starts that clicks give (Adam once from eight around them,
+too; CMA-ES: pose and size alone, as in the first stage; a vertebra's own population, all vertebrae at once). Kept: mean
+score and mean ASSD against seconds, one file a case and method.
 """
 
 from __future__ import annotations
