@@ -74,8 +74,12 @@ class Plan(HowToFit, HowToFind):
     def run(self) -> int:
         from .commands import plan
 
-        settings = self.settings(self.similarity, self.detector())
-        return plan(self.case, self.out, settings, split_levels(self.levels), self.report)
+        job = self.case, self.out, self.settings(self.similarity, self.detector()), split_levels(self.levels)
+        if self.report is None:
+            return plan(*job)
+        from .review_commands import plan_and_report
+
+        return plan_and_report(*job, self.report)
 
 
 @dataclass(frozen=True)

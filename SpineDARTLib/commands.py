@@ -24,8 +24,8 @@ from .evaluate.success import success_words
 from .evaluate.true_anatomy import locate as locate_true
 from .io.cannulas import recommended
 from .io.case import read_case
-from .io.files import check_file, write_atomically
-from .io.plan import check_writable, plain, read_plan, write_plan
+from .io.files import write_atomically
+from .io.plan import check_writable, plain, write_plan
 from .io.truth import read_truth
 from .locating import Located, locate
 from .overlay import draw_overlay
@@ -50,7 +50,7 @@ def demo(out: Path, settings: Settings) -> int:
     find = settings.detector.use == "on" or (settings.detector.use == "auto" and not lacking(settings.detector))
     if find:
         case = replace(case, seeds=tuple(Seed(seed.level) for seed in case.seeds))
-    plans = _plan(case, out, settings, None)
+    plans = make_plan(case, out, settings, None)
     truth = read_truth(folder)
     found = evaluate_plans("sample", plans, truth)
     console = Console()
@@ -58,27 +58,20 @@ def demo(out: Path, settings: Settings) -> int:
     console.print(as_text(level_table(found)), highlight=False)
     console.print(FOUND if find else CLICKED)
     console.print(f"Look at {out / 'overlay.png'}. Not for clinical use.", highlight=False, soft_wrap=True)
-    return _code(plans)
+    return exit_code(plans)
 
 
-def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None, report: Path | None = None) -> int:
-    """Plan one case, and write its report where a file is named for it."""
-    if report is not None and report.parent.absolute() != out.absolute():
-        check_file("--report", report)
-    plans = _plan(read_case(case), out, settings, levels)
-    if report is not None and plans:
-        from .review_commands import write_report
-
-        write_report(read_plan(out), read_case(case), None, report)
-    return _code(plans)
+def plan(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None) -> int:
+    """Plan one case."""
+    return exit_code(make_plan(read_case(case), out, settings, levels))
 
 
-def _code(plans: Sequence[Plan]) -> int:
+def exit_code(plans: Sequence[Plan]) -> int:
     """0 when there are plans and every one is usable, else 1."""
     return 0 if plans and all(one.fitted.status.usable for one in plans) else 1
 
 
-def _plan(case: Case, out: Path, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
+def make_plan(case: Case, out: Path, settings: Settings, levels: Sequence[str] | None) -> tuple[Plan, ...]:
     """Locate, plan, write and show; no folder where nobody asked for a level and nothing was found."""
     device = check_machine(settings)
     require_model(case, levels)

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .atlas.files import available_levels, load_model
+from .config import Settings
 from .errors import InputError
 from .inspect.findings import findings_by_level
 from .io.cannulas import recommended
@@ -37,6 +38,18 @@ def report(plan_path: Path, case_path: Path | None, review_path: Path | None, ou
         saved = replace(saved, plans=tuple(_as_reviewed(plan, review) for plan in saved.plans))
     write_report(saved, case, review, out)
     return 0 if all(plan.fitted.status.usable for plan in saved.plans) else 1
+
+
+def plan_and_report(case: Path, out: Path, settings: Settings, levels: Sequence[str] | None, report: Path) -> int:
+    """Plan one case and write its report; none where nothing could be planned."""
+    from .commands import exit_code, make_plan  # with all that fits: a report alone needs none of it
+
+    if report.parent.absolute() != out.absolute():
+        check_file("--report", report)
+    plans = make_plan(read_case(case), out, settings, levels)
+    if plans:
+        write_report(read_plan(out), read_case(case), None, report)
+    return exit_code(plans)
 
 
 def write_report(saved: SavedPlan, case: Case | None, review: Review | None, out: Path) -> None:

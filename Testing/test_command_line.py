@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from SpineDARTLib import commands, doctor, review_commands
+from SpineDARTLib import commands, doctor
 from SpineDARTLib.__main__ import main
 from SpineDARTLib.atlas.model import ShapeModel
 from SpineDARTLib.benchmark import methods
@@ -53,19 +53,6 @@ def test_plan_writes_a_folder_and_says_what_it_found(quick, sample, tmp_path, ca
     assert {"overlay.png", "history.npz", "L2.stl", "L4_right.mrk.json"} <= {path.name for path in out.iterdir()}
     shown = capsys.readouterr().out
     assert "not for clinical use" in shown.lower() and "L4" in shown
-
-
-def test_a_plan_brings_its_report_where_one_is_named(quick, sample, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(review_commands, "grading", lambda plans: {})
-    out, page = tmp_path / "plan", tmp_path / "plan" / "report.html"
-    asked = ["plan", str(sample), "--out", str(out), "--levels", "L3"]
-    assert main([*asked, "--report", str(page)]) == 0
-    assert f"Written to {page}: 1 vertebrae on 2 pages" in capsys.readouterr().out.replace("\n", " ")
-    text = page.read_text(encoding="utf-8")
-    assert "L3" in text and text.count("data:image/jpeg") == 2
-    before = (out / "plan.json").stat().st_mtime_ns
-    assert main([*asked, "--report", str(tmp_path / "nowhere" / "report.html")]) == 2
-    assert "--report" in capsys.readouterr().err and (out / "plan.json").stat().st_mtime_ns == before
 
 
 def test_needles_are_chosen_by_gauge_and_what_does_not_fit_is_said(quick, sample, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from SpineDARTLib.config import RenderSettings, Settings
-from SpineDARTLib.fit.judging import mixture_of
+from SpineDARTLib.fit.judging import ALONE, mixture_of
 from SpineDARTLib.fit.learned import LearnedTerm
 from SpineDARTLib.fit.optimise import Run, fit
 from SpineDARTLib.fit.pictures import crop_views
@@ -168,7 +168,7 @@ def test_what_a_name_stands_for():
     coarse = settings.fit.stages[0]
     assert mixture_of(settings).learned == 0.0
     assert mixture_of(replace(settings, similarity="hybrid")).share(coarse) == 0.0
-    assert mixture_of(replace(settings, similarity="learned")).share(coarse) == 1.0
+    assert mixture_of(replace(settings, similarity="learned")).share(coarse) == ALONE
     with pytest.raises(ValueError, match="no learned weights"):
         start = {"L3": make_person(3).truths["L3"].vertebra}
         list(fit([make_person(3).view(0)], start, models(), replace(settings, similarity="hybrid")))

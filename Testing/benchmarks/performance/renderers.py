@@ -128,7 +128,7 @@ def drawn(problem: Problem, clock: Clock, backend: Renderer, repeats: int) -> di
 
     found = both_ways(picture, clock, repeats)
     with torch.no_grad():
-        parts = [family.gaussians(family.vertices(one)) for family in scene.families]
+        parts = [family.gaussians(one) for family in scene.families]
         pixels = problem.starts * sum(footprint_pixels(part, detectors) for part in parts)
     return {**found, "footprint_pixels": pixels}
 
