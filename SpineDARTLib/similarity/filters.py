@@ -10,22 +10,26 @@ from torch import Tensor
 from torch.nn import functional
 
 
-@lru_cache(maxsize=32)
-def _kernel(sigma_px: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+@lru_cache(maxsize=64)
+def _blurring(sigma_px: float, side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(side, side) matrix that blurs a column of so many pixels; the border pixel continues outside."""
     reach = max(1, round(2.5 * sigma_px))
-    steps = torch.arange(-reach, reach + 1, dtype=dtype, device=device)
-    kernel = torch.exp(-0.5 * (steps / sigma_px) ** 2)
-    return kernel / kernel.sum()
+    steps = torch.arange(-reach, reach + 1, device=device)
+    kernel = torch.exp(-0.5 * (steps.to(dtype) / sigma_px) ** 2)
+    places = (torch.arange(side, device=device)[:, None] + steps).clamp(0, side - 1)
+    return torch.zeros(side, side, dtype=dtype, device=device).scatter_add_(
+        1, places, (kernel / kernel.sum()).expand(side, -1)
+    )
 
 
 def blur(pictures: Float[Tensor, "*batch height width"], sigma_px: float) -> Float[Tensor, "*batch height width"]:
-    """Gaussian blur; the border pixel continues outside."""
-    kernel = _kernel(sigma_px, pictures.dtype, pictures.device)
-    reach = len(kernel) // 2
-    flat = pictures.reshape(-1, 1, *pictures.shape[-2:])
-    flat = functional.conv2d(functional.pad(flat, (reach, reach, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
-    flat = functional.conv2d(functional.pad(flat, (0, 0, reach, reach), mode="replicate"), kernel.view(1, 1, -1, 1))
-    return flat.view(pictures.shape)
+    """Gaussian blur; the border pixel continues outside.
+
+    As two matrix products: for the many small pictures of a fit that takes a tenth of what torch's convolution of one
+    channel does on a CPU, and as much less backward.
+    """
+    down, across = (_blurring(sigma_px, side, pictures.dtype, pictures.device) for side in pictures.shape[-2:])
+    return down @ (pictures @ across.mT)
 
 
 def halve(pictures: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch half_height half_width"]:

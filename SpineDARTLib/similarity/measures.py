@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -33,13 +34,12 @@ class NCC:
         self.settings = settings
 
     def __call__(self, rendered: Tensor, regions: Tensor) -> Tensor:
-        total = regions.sum((-1, -2), keepdim=True).clamp_min(1e-6)
-
-        def centred(pictures: Tensor) -> Tensor:
-            return pictures - (regions * pictures).sum((-1, -2), keepdim=True) / total
-
-        real, drawn = centred(self.real), centred(rendered[:, None])
-        return _correlation(real, drawn, regions, (-1, -2))
+        real, ones = self.real.expand_as(rendered), torch.ones_like(rendered)
+        products = real * rendered, real * real, rendered * rendered
+        total, first, second, *squares = _sums(regions, (ones, real, rendered, *products))
+        total = total.clamp_min(1e-6)
+        means = first * second / total, first * first / total, second * second / total
+        return _correlation(*(square - mean for square, mean in zip(squares, means, strict=True)))
 
 
 class GradientNCC:
@@ -63,16 +63,26 @@ class GradientNCC:
     def __call__(self, rendered: Tensor, regions: Tensor) -> Tensor:
         total = torch.zeros(regions.shape[:3], dtype=rendered.dtype, device=rendered.device)
         for real in self.levels:
-            slopes = gradient(blur(rendered, self.settings.blur_px))[:, None]
-            total = total + _correlation(real, slopes, regions[..., None, :, :], (-1, -2, -3))
+            slopes = gradient(blur(rendered, self.settings.blur_px))
+            products = (first * second for first, second in ((real, slopes), (real, real[None]), (slopes, slopes)))
+            sums = _sums(regions, [product.sum(-3).expand(len(rendered), -1, -1, -1) for product in products])
+            total = total + _correlation(*sums)
             rendered, regions = halve(rendered), halve(regions)
         return total / len(self.levels)
 
 
-def _correlation(first: Tensor, second: Tensor, weights: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Weighted sum of products over the root of the weighted sums of squares."""
-    product = (weights * first * second).sum(dims)
-    return product * torch.rsqrt((weights * first * first).sum(dims) * (weights * second * second).sum(dims) + 1e-12)
+def _sums(
+    regions: Float[Tensor, "starts regions views height width"],
+    pictures: Sequence[Float[Tensor, "starts views height width"]],
+) -> tuple[Float[Tensor, "starts regions views"], ...]:
+    """The weighted sum of each picture's pixels in each region, as one product of matrices a start and view."""
+    columns = torch.stack([picture.flatten(-2) for picture in pictures], dim=-1)
+    return (regions.flatten(-2).transpose(1, 2) @ columns).transpose(1, 2).unbind(-1)
+
+
+def _correlation(product: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """From the weighted sums of products and of squares."""
+    return product * torch.rsqrt(first.clamp_min(0.0) * second.clamp_min(0.0) + 1e-12)
 
 
 def similarity_by_name(name: SimilarityName, real: Tensor, settings: SimilaritySettings) -> Similarity:
