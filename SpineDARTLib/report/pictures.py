@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 
@@ -51,12 +52,24 @@ def xrays(case: Case, plans: Sequence[Plan]) -> str:
 def grading(plans: Sequence[Plan], settings: GradingSettings = GRADING) -> dict[str, str]:
     """Level to its AP and lateral grading pictures side by side, its neighbours dimmed; without those that have no
     surface."""
-    bones = {
-        plan.fitted.level: filled(plan.fitted.level, plan.vertices_mm, plan.faces, settings)
+    import torch
+
+    shown = {
+        plan.fitted.level: plan
         for plan in plans
         if plan.vertices_mm is not None and plan.faces is not None and plan.fitted.vertebra is not None
     }
-    return {plan.fitted.level: _graded(plan, bones, settings) for plan in plans if plan.fitted.level in bones}
+
+    def bone(level: str) -> Projector:
+        vertices, faces = shown[level].vertices_mm, shown[level].faces
+        assert vertices is not None and faces is not None
+        return filled(level, vertices, faces, settings)
+
+    # A vertebra a core: bricks are too small for all cores to share each of them.
+    with ThreadPoolExecutor(torch.get_num_threads(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        bones = dict(zip(shown, pool.map(bone, shown), strict=True))
+        drawn = pool.map(lambda level: _graded(shown[level], bones, settings), shown)
+        return dict(zip(shown, drawn, strict=True))
 
 
 def _graded(plan: Plan, bones: Mapping[str, Projector], settings: GradingSettings) -> str:
