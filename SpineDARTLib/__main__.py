@@ -6,14 +6,17 @@ import os
 import sys
 from collections.abc import Sequence
 
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
+"""How torch's threads wait for each other; in force if it is set before torch is loaded. They must soon sleep: spinning
+on, they take the core from the thread that they wait for, and a render on two busy cores takes 705 ms instead of 24.
+GNU's OpenMP first spins for some microseconds: on two free cores a fit then takes 13 s, and 20 where they sleep at once.
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (contract.md: 0 done, 1 not all planned, 2 wrong input, 3 internal)."""
-    # Before torch is loaded: threads that wait must soon sleep. Spinning on, they take the core from the thread they
-    # wait for, and a render on two busy cores takes 705 ms instead of 24. GNU's OpenMP can first spin for some
-    # microseconds: on two free cores a fit then takes 13 s; where they sleep at once, 20.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     from .cli import run
 
     return run(arguments)

@@ -93,6 +93,8 @@ class Watch:
 
 def watched(command: str, arguments: list[str], out: Path) -> None:
     """Run a command in this process and write down its stages' seconds."""
+    waiting = getattr(import_module("SpineDARTLib.__main__"), "WAITING", {"OMP_WAIT_POLICY": "PASSIVE"})
+    os.environ.update({**waiting, **os.environ})  # as the command itself does before it loads torch
     began, watch = now(), Watch()
     library = {name: import_module(f"SpineDARTLib.{name}") for name in ("commands", "review_commands", "pipeline")
                if command == "plan" or name == "review_commands"}  # fmt: skip
