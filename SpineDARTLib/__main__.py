@@ -9,7 +9,7 @@ from collections.abc import Sequence
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 """How torch's threads wait for each other; in force if it is set before torch is loaded. They must soon sleep: spinning
 on, they take the core from the thread that they wait for, and a render on two busy cores takes 705 ms instead of 24.
-GNU's OpenMP first spins for some microseconds: on two free cores a fit then takes 13 s, and 20 where they sleep at once.
+GNU's OpenMP first spins for microseconds: on two free cores a fit then takes 13 s, and 20 where they sleep at once.
 """
 
 
