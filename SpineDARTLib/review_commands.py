@@ -46,9 +46,10 @@ def plan_and_report(case: Path, out: Path, settings: Settings, levels: Sequence[
 
     if report.parent.absolute() != out.absolute():
         check_file("--report", report)
-    plans = make_plan(read_case(case), out, settings, levels)
+    read = read_case(case)
+    plans = make_plan(read, out, settings, levels)
     if plans:
-        write_report(read_plan(out), read_case(case), None, report)
+        write_report(read_plan(out), read, None, report)
     return exit_code(plans)
 
 

@@ -63,12 +63,13 @@ def load_model(
         InputError: no such region or level, an unreadable file, or nobody left to learn a level from.
     """
     directory = resource_folder("atlas") if directory is None else Path(directory)
-    return _learned(_find(region_or_level, directory), tuple(without), rank)
+    header = _find(region_or_level, directory)
+    return _learned(header, header.stat().st_mtime_ns, tuple(without), rank)
 
 
 @lru_cache(maxsize=8)
-def _learned(header: Path, without: tuple[str, ...], rank: int) -> ShapeModel:
-    """The same, learned once: that takes a second, and a worker plans case after case."""
+def _learned(header: Path, changed: int, without: tuple[str, ...], rank: int) -> ShapeModel:
+    """The same, learned once for each state of the files: that takes a second, and a worker plans case after case."""
     return model_of(read_region(header), without, rank)
 
 

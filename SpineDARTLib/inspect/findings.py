@@ -50,15 +50,7 @@ def findings_by_level(
     plans: Sequence[Plan], case: Case | None = None, models: Mapping[str, ShapeModel] | None = None
 ) -> dict[str, tuple[Finding, ...]]:
     """The same for all vertebrae of a plan folder; models are the installed ones where none are given."""
-    models = _installed(plans) if models is None else models
+    if models is None:
+        known = set(available_levels())
+        models = {level: load_model(level) for level in (one.fitted.level for one in plans) if level in known}
     return {one.fitted.level: findings(one, case, plans, models.get(one.fitted.level)) for one in plans}
-
-
-def _installed(plans: Sequence[Plan]) -> dict[str, ShapeModel]:
-    """Each region's model once, for the levels that are there."""
-    known, models = set(available_levels()), dict[str, ShapeModel]()
-    for level in (one.fitted.level for one in plans):
-        if level in known and level not in models:
-            model = load_model(level)
-            models.update(dict.fromkeys(model.levels, model))
-    return models

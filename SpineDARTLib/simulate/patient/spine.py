@@ -62,12 +62,8 @@ class Spine:
 
 
 def models_of(levels: Sequence[str], without: Sequence[str] = ()) -> dict[str, ShapeModel]:
-    """Each level's model from the shipped atlas, every region read once; ``without`` leaves people out."""
-    found: dict[str, ShapeModel] = {}
-    for level in levels:
-        known = [model for model in found.values() if level in model.levels]
-        found[level] = known[0] if known else load_model(level, without)
-    return found
+    """Each level's model from the shipped atlas; ``without`` leaves people out."""
+    return {level: load_model(level, without) for level in levels}
 
 
 def draw_spine(
