@@ -211,6 +211,20 @@ def test_the_objective_has_the_gradient_of_its_values(seen, truth, models):
         assert found.item() == pytest.approx(expected.item(), rel=0.02, abs=2e-3)
 
 
+def test_a_column_bends_and_twists_less_readily_than_it_tilts(truth, models):
+    start = parameters_of(tuple(truth.values()), RANK, dtype=torch.float64)
+    column = ColumnPrior(tuple(truth), models, start.translation_mm)
+
+    def costs(axis: int) -> float:
+        """Of the uppermost vertebra turned by 12 degrees either way, against as it is."""
+        turned = [replace(start, rotation=start.rotation.clone()) for _ in range(2)]
+        for sign, one in zip((1, -1), turned, strict=True):
+            one.rotation[0, 0] = sign * np.deg2rad(12) * start.base_rotation[0, 0, :, axis]
+        return sum(column(one)[0, 0].item() for one in turned) / 2 - column(start)[0, 0].item()
+
+    assert 0 < costs(0) < costs(1) < costs(2)
+
+
 def test_the_image_term_is_best_at_the_truth(seen, truth, models):
     scene = Scene(tuple(truth), models, RenderSettings())
     real = torch.as_tensor(np.stack([view.image for view in seen]))

@@ -157,3 +157,15 @@ def test_filters():
     halved = halve(torch.arange(30.0).view(5, 6))
     assert halved.shape == (2, 3)
     torch.testing.assert_close(halved[0], torch.tensor([3.5, 5.5, 7.5]))
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 8.0])
+def test_blur_is_a_convolution_whose_border_continues(sigma):
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.randn(2, 3, 31, 20, dtype=torch.float64, generator=generator)
+    reach = max(1, round(2.5 * sigma))
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1).double() / sigma) ** 2)
+    across = (kernel / kernel.sum()).view(1, 1, 1, -1)
+    padded = torch.nn.functional.pad(picture.view(6, 1, 31, 20), (reach, reach, reach, reach), mode="replicate")
+    expected = torch.nn.functional.conv2d(torch.nn.functional.conv2d(padded, across), across.mT).view_as(picture)
+    torch.testing.assert_close(blur(picture, sigma), expected)
